@@ -1,0 +1,63 @@
+"""Foundation-model hydrology and land science that behaves like scikit-learn.
+
+The names below arrive on first use, so that ``import stefaland_sk``, the readers, the
+splitters and the metrics work without loading torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# The module that each public name is taken from when it is first asked for.
+_HOMES = {
+    "Panel": "stefaland_sk.data",
+    "StefaLandTransformer": "stefaland_sk.estimators",
+    "StefaLandRegressor": "stefaland_sk.estimators",
+    "StefaLandStreamflow": "stefaland_sk.estimators",
+    "LSTMRegressor": "stefaland_sk.estimators",
+    "RowRegressor": "stefaland_sk.estimators",
+    "RandomForestComparator": "stefaland_sk.estimators",
+    "LinearComparator": "stefaland_sk.estimators",
+    "BoostingComparator": "stefaland_sk.estimators",
+}
+
+__all__ = [
+    "BoostingComparator",
+    "LSTMRegressor",
+    "LinearComparator",
+    "Panel",
+    "RandomForestComparator",
+    "RowRegressor",
+    "StefaLandRegressor",
+    "StefaLandStreamflow",
+    "StefaLandTransformer",
+    "__version__",
+]
+
+if TYPE_CHECKING:
+    from stefaland_sk.data import Panel
+    from stefaland_sk.estimators import (
+        BoostingComparator,
+        LinearComparator,
+        LSTMRegressor,
+        RandomForestComparator,
+        RowRegressor,
+        StefaLandRegressor,
+        StefaLandStreamflow,
+        StefaLandTransformer,
+    )
+
+
+def __getattr__(name):
+    """Import the home of a public name and keep the name for the next time."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    """List the lazy names beside those already there."""
+    return sorted({*globals(), *__all__})
