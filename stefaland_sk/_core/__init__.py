@@ -1,0 +1,20 @@
+"""What every layer may use: warnings, parameter checks, optional imports, configurations."""
+
+from stefaland_sk._core._checks import check_number, check_option
+from stefaland_sk._core._exceptions import (
+    CheckpointError,
+    DataWarning,
+    LeakageWarning,
+    SplitWarning,
+)
+from stefaland_sk._core._optional import import_optional
+
+__all__ = [
+    "CheckpointError",
+    "DataWarning",
+    "LeakageWarning",
+    "SplitWarning",
+    "check_number",
+    "check_option",
+    "import_optional",
+]

@@ -1,0 +1,253 @@
+"""Long tables, one row per site and time, to panels and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stefaland_sk.data._ids import as_variable_names, site_strings
+from stefaland_sk.data._panel import Panel
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """A panel made from a long table, and where each row of the table went."""
+
+    panel: Panel
+    site: np.ndarray  # (n_rows,) position of the row's site in the panel
+    time: np.ndarray  # (n_rows,) position of the row's time in the panel
+
+    def to_rows(self, values):
+        """Gather a (site, time) array into the caller's rows."""
+        return np.asarray(values)[self.site, self.time]
+
+    def from_rows(self, values):
+        """Scatter one value per row into a float32 (site, time) array, NaN elsewhere."""
+        spread = np.full((self.panel.n_sites, self.panel.n_times), np.nan, dtype=np.float32)
+        spread[self.site, self.time] = values
+        return spread
+
+
+def is_long(X):
+    """Tell whether X is a DataFrame with index levels site and time."""
+    names = getattr(getattr(X, "index", None), "names", None) or []
+    return isinstance(X, pd.DataFrame) and {"site", "time"} <= set(names)
+
+
+def read_long(frame, forcings=None, attributes=None, units=None, groups=None):
+    """Turn a long table into a panel; see `Panel.from_long`.
+
+    Returns
+    -------
+    LongTable
+        The panel and the position of each row in it.
+    """
+    if not is_long(frame):
+        found = getattr(getattr(frame, "index", None), "names", None)
+        raise TypeError(
+            "A long table is a DataFrame whose index has the levels 'site' and 'time'; got "
+            f"{type(frame).__name__}{f' with the levels {list(found)}' if found else ''}. Use "
+            "`frame.set_index(['site', 'time'])`."
+        )
+    if len(frame) == 0:
+        raise ValueError("The long table has no rows.")
+    site_ids, site = _site_codes(frame.index)
+    time_axis, time = _time_codes(frame.index)
+    names = as_variable_names(frame.columns, "the columns")
+    _check_unique(site, time, site_ids, time_axis)
+    _check_requested(names, forcings, attributes)
+
+    shape = (len(site_ids), len(time_axis))
+    in_order = len(frame) == shape[0] * shape[1] and _is_row_major(site, time, shape[1])
+    planes, table = {}, {}
+    for name, (_, column) in zip(names, frame.items(), strict=True):
+        plane = _spread(_numbers(column, name), site, time, shape, in_order)
+        constant = _constant_rows(plane)
+        is_attribute = _is_attribute(name, constant, forcings, attributes)
+        if is_attribute is None:
+            continue
+        if is_attribute:
+            if not constant.all():
+                raise ValueError(
+                    f"The attribute {name!r} varies in time at site "
+                    f"{site_ids[int(np.argmin(constant))]!r}. List it in `forcings=`, or make it "
+                    "constant there."
+                )
+            table[name] = np.fmax.reduce(plane, axis=1)
+        else:
+            planes[name] = plane.astype(np.float32)
+    forcing = np.stack(list(planes.values()), axis=2) if planes else np.empty((*shape, 0), "f4")
+    panel = Panel(
+        pd.DataFrame(table, index=site_ids),
+        forcing,
+        time=time_axis,
+        forcing_names=list(planes),
+        sites=_site_table(frame.index, site, site_ids),
+        units=units,
+        groups=groups,
+    )
+    return LongTable(panel, site, time)
+
+
+def write_long(panel, target=None):
+    """Turn a panel into a long table; see `Panel.to_long`."""
+    if panel.time is None:
+        raise ValueError("This panel has no time axis; take `panel.attributes` instead.")
+    site, time = np.nonzero(panel.present())
+    levels, codes, names = [panel.site_ids, panel.time], [site, time], ["site", "time"]
+    if "region" in panel.sites:
+        region_codes, regions = pd.factorize(panel.sites["region"])
+        levels, codes = [*levels, regions], [*codes, region_codes[site]]
+        names.append("region")
+    index = pd.MultiIndex(levels=levels, codes=codes, names=names)
+    forcing = panel.forcing
+    columns = {name: forcing[site, time, i] for i, name in enumerate(panel.forcing_names)}
+    table = panel.attributes
+    columns |= {name: table[name].to_numpy()[site] for name in panel.attribute_names}
+    frame = pd.DataFrame(columns, index=index)
+    if target is None:
+        return frame
+    from stefaland_sk.data._target import align_target
+
+    name = getattr(target, "name", None) or "target"
+    return frame, pd.Series(align_target(target, panel)[site, time], index=index, name=name)
+
+
+# ---------------------------------------------------------------------- parts
+def _level(index, name):
+    """Give the used values of an index level and each row's code among them."""
+    position = index.names.index(name)
+    if isinstance(index, pd.MultiIndex):
+        codes, values = np.asarray(index.codes[position]), index.levels[position]
+        if (codes < 0).any():
+            raise ValueError(f"The index level {name!r} has missing values.")
+        used = pd.unique(codes)  # order of appearance
+        lookup = np.empty(len(values), dtype=np.intp)
+        lookup[used] = np.arange(len(used))
+        return values[used], lookup[codes]
+    codes, values = pd.factorize(index)
+    return values, codes
+
+
+def _site_codes(index):
+    """Give the sites in their order of appearance and the site of each row."""
+    values, codes = _level(index, "site")
+    texts = site_strings(values, "the index level 'site'")
+    ids = pd.Index(texts, dtype="str", name="site")
+    if not ids.is_unique:  # two spellings of one identifier
+        merged, ids = pd.factorize(ids)
+        codes = merged[codes]
+    return ids, codes
+
+
+def _time_codes(index):
+    """Give the regular axis that covers all times and the step of each row."""
+    values, codes = _level(index, "time")
+    if not isinstance(values, pd.DatetimeIndex):
+        raise TypeError(
+            f"The index level 'time' must hold time stamps; got dtype {values.dtype}. Use "
+            "`pd.to_datetime`."
+        )
+    if values.tz is not None:
+        raise ValueError("The index level 'time' must have no zone; use `tz_localize(None)`.")
+    order = np.sort(values.asi8)
+    if len(order) == 1:
+        return values, codes
+    steps = np.diff(order)
+    step = steps.min()
+    off = np.flatnonzero(steps % step)
+    if len(off):
+        at = pd.Timestamp(order[off[0] + 1], unit=values.unit)
+        raise ValueError(
+            f"The times are not on a regular axis: the shortest step is "
+            f"{pd.Timedelta(int(step), unit=values.unit)}, and {at} does not fit to it. Resample "
+            "each site to one step first."
+        )
+    # In the unit of the index: pandas keeps seconds, microseconds or nanoseconds.
+    axis = np.arange(order[0], order[-1] + step, step).view(f"M8[{values.unit}]")
+    return pd.DatetimeIndex(axis), ((values.asi8 - order[0]) // step)[codes]
+
+
+def _check_unique(site, time, site_ids, time_axis):
+    """Raise if a pair of site and time occurs twice."""
+    flat = site * len(time_axis) + time
+    counts = np.bincount(flat)
+    if counts.max() > 1:
+        first = int(np.argmax(counts > 1))
+        raise ValueError(
+            f"{int((counts > 1).sum())} pairs of site and time occur more than once, for example "
+            f"site {site_ids[first // len(time_axis)]!r} at "
+            f"{time_axis[first % len(time_axis)]:%Y-%m-%d}. Keep one row of each, for example "
+            "with `frame[~frame.index.duplicated()]`."
+        )
+
+
+def _check_requested(names, forcings, attributes):
+    """Raise if a requested column is not there or stands in both lists."""
+    for label, wanted in (("forcings", forcings), ("attributes", attributes)):
+        missing = [name for name in wanted or [] if name not in names]
+        if missing:
+            raise ValueError(f"`{label}` names the unknown columns {missing}; there are {names}.")
+    both = sorted(set(forcings or []) & set(attributes or []))
+    if both:
+        raise ValueError(f"These columns stand in `forcings` and in `attributes`: {both}.")
+
+
+def _is_attribute(name, constant, forcings, attributes):
+    """Tell whether a column is an attribute; None for one that was not asked for."""
+    if forcings is None and attributes is None:
+        return bool(constant.all())
+    if forcings is None:
+        return name in attributes
+    if attributes is None:
+        return name not in forcings
+    return name in attributes if name in attributes or name in forcings else None
+
+
+def _is_row_major(site, time, n_times):
+    """Tell whether rows stand site by site, each in time order, with none missing."""
+    flat = site * n_times + time
+    return bool((flat == np.arange(len(flat))).all())
+
+
+def _numbers(column, name):
+    """Give a column's numbers, or name it."""
+    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+        raise TypeError(
+            f"The column {name!r} is not numeric (dtype {column.dtype}). Encode or drop it."
+        )
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _spread(values, site, time, shape, in_order):
+    """Put row values on the (site, time) plane."""
+    if in_order:
+        return values.reshape(shape)
+    plane = np.full(shape, np.nan)
+    plane[site, time] = values
+    return plane
+
+
+def _constant_rows(plane):
+    """Tell for each site whether its values are all equal (missing ones aside)."""
+    low, high = np.fmin.reduce(plane, axis=1), np.fmax.reduce(plane, axis=1)
+    return (low == high) | np.isnan(low)
+
+
+def _site_table(index, site, site_ids):
+    """Read further index levels, which must be constant at each site."""
+    table = pd.DataFrame(index=site_ids)
+    for name in index.names:
+        if name in ("site", "time") or name is None:
+            continue
+        values, codes = _level(index, name)
+        first = np.full(len(site_ids), -1)
+        first[site[::-1]] = codes[::-1]
+        odd = np.flatnonzero(first[site] != codes)
+        if len(odd):
+            raise ValueError(
+                f"The index level {name!r} must be constant at each site; it varies at "
+                f"{site_ids[site[odd[0]]]!r}."
+            )
+        table[str(name)] = values.take(first)
+    return table

@@ -1,0 +1,825 @@
+"""The held form of X: sites with their attributes and their forcing series."""
+
+import numpy as np
+import pandas as pd
+
+from stefaland_sk._core import check_option
+from stefaland_sk.data._ids import as_site_ids, as_variable_names
+
+_ADVICE = (
+    "A Panel holds one sample per site (attributes and forcing series) and is not a 2-D array. "
+    "Give it to an estimator of stefaland_sk, take `panel.attributes` (a DataFrame) for a tabular "
+    "transformer such as StandardScaler, wrap a tabular regressor as `RowRegressor(regressor)`, or "
+    "convert with `panel.to_long()`."
+)
+
+
+class _Store:
+    """The arrays behind a panel and all its subsets; never changed after construction."""
+
+    __slots__ = ("attributes", "forcing", "forcing_names", "groups", "sites", "time", "units")
+
+    def __init__(self, **fields):
+        for name in self.__slots__:
+            setattr(self, name, fields[name])
+
+    def __getstate__(self):
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class Panel:
+    """Sites with static attributes and forcing series; one sample is one site.
+
+    Attributes are kept once per site and forcing as one array ``(site, time,
+    variable)``. Indexing along the sites gives a new panel that shares the
+    arrays with its parent (an index, not a copy), which is what makes
+    cross-validation over sites cheap.
+
+    Parameters
+    ----------
+    attributes : DataFrame of shape (n_sites, n_attributes), default=None
+        Static properties, indexed by site identifier. NaN = missing.
+    forcing : array-like of shape (n_sites, n_times, n_forcings), default=None
+        Time-varying inputs, NaN = missing. Kept as float32; a memory-mapped
+        float32 array stays on disk.
+    time : DatetimeIndex of length n_times, default=None
+        Start of each step; regular, increasing, without zone. Needed with `forcing`.
+    sites : DataFrame with one row per site, default=None
+        Site table (``region``, ``lat``, ``lon``, ...), indexed by site identifier.
+        Splitters and displays read it; models do not.
+    forcing_names : list of str, default=None
+        One name per variable of `forcing`.
+    units : dict of str to str, default=None
+        Unit of each variable, such as ``{"prcp": "mm/d"}``.
+    groups : dict of str to list of str, default=None
+        Named groups of attributes that belong together (climate, soil, ...).
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n_sites, n_times, n_forcings)``.
+
+    Raises
+    ------
+    ValueError
+        If lengths or identifiers disagree, names or sites repeat, time is irregular,
+        or a group names an unknown attribute.
+    TypeError
+        If site identifiers mix strings and numbers, or an attribute is not numeric.
+
+    See Also
+    --------
+    stefaland_sk.datasets.make_catchments : A synthetic panel with its target.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from stefaland_sk import Panel
+    >>> panel = Panel(
+    ...     attributes=pd.DataFrame({"area": [10.0, 20.0]}, index=["01013500", "01022500"]),
+    ...     forcing=np.ones((2, 3, 1)),
+    ...     time=pd.date_range("2000-10-01", periods=3),
+    ...     forcing_names=["prcp"],
+    ...     units={"prcp": "mm/d", "area": "km2"},
+    ... )
+    >>> panel
+    Panel(2 sites, 3 times from 2000-10-01 to 2000-10-03, 1 forcing, 1 attribute)
+    >>> list(panel[[1]].site_ids)
+    ['01022500']
+    """
+
+    __iter__ = None  # numpy would otherwise walk the sites and fail far from the cause
+
+    def __init__(
+        self,
+        attributes=None,
+        forcing=None,
+        *,
+        time=None,
+        sites=None,
+        forcing_names=None,
+        units=None,
+        groups=None,
+    ):
+        site_ids = _common_site_ids(attributes, sites, forcing)
+        attributes = _clean_attributes(attributes, site_ids)
+        forcing, time, forcing_names = _clean_forcing(forcing, time, forcing_names, site_ids)
+        _check_names(forcing_names, list(attributes.columns))
+        sites = pd.DataFrame(index=site_ids) if sites is None else sites.set_axis(site_ids, axis=0)
+        self._store = _Store(
+            attributes=attributes,
+            forcing=forcing,
+            forcing_names=forcing_names,
+            groups=_clean_groups(groups, list(attributes.columns)),
+            sites=sites.rename(columns=str),
+            time=time,
+            units={str(name): str(unit) for name, unit in (units or {}).items()},
+        )
+        self._rows = None  # None: every site of the store, in its order
+        self._times = slice(0, forcing.shape[1])
+
+    @classmethod
+    def _from_store(cls, store, rows, times):
+        """Make a view of `store` without any check or copy."""
+        panel = cls.__new__(cls)
+        panel._store, panel._rows, panel._times = store, rows, times
+        return panel
+
+    # ------------------------------------------------------------------ what it holds
+    @property
+    def attributes(self):
+        """DataFrame of shape (n_sites, n_attributes), indexed by site; a copy."""
+        table = self._store.attributes
+        return table.copy() if self._rows is None else table.take(self._rows)
+
+    @property
+    def forcing(self):
+        """Array of shape (n_sites, n_times, n_forcings), float32.
+
+        A view where the panel holds all sites of its store, a gathered copy otherwise.
+        """
+        values = self._store.forcing[:, self._times]
+        if self._rows is None:
+            view = values.view()
+            view.flags.writeable = False
+            return view
+        return values[self._rows]
+
+    @property
+    def sites(self):
+        """Site table, indexed by site; a copy."""
+        table = self._store.sites
+        return table.copy() if self._rows is None else table.take(self._rows)
+
+    @property
+    def site_ids(self):
+        """Index of str: the site of each sample."""
+        ids = self._store.sites.index
+        return ids if self._rows is None else ids.take(self._rows)
+
+    @property
+    def time(self):
+        """DatetimeIndex of length n_times, or None for a panel without a time axis."""
+        return None if self._store.time is None else self._store.time[self._times]
+
+    @property
+    def forcing_names(self):
+        """List of str: the forcing variables in the order of the last axis."""
+        return list(self._store.forcing_names)
+
+    @property
+    def attribute_names(self):
+        """List of str: the attributes in the order of the columns."""
+        return list(self._store.attributes.columns)
+
+    @property
+    def units(self):
+        """Dict of variable to unit."""
+        return dict(self._store.units)
+
+    @property
+    def groups(self):
+        """Dict of group name to list of attributes."""
+        return {name: list(members) for name, members in self._store.groups.items()}
+
+    @property
+    def n_sites(self):
+        """Number of samples."""
+        return len(self._store.sites) if self._rows is None else len(self._rows)
+
+    @property
+    def n_times(self):
+        """Number of time steps; 0 without a time axis."""
+        return self._times.stop - self._times.start
+
+    @property
+    def n_forcings(self):
+        """Number of time-varying variables."""
+        return len(self._store.forcing_names)
+
+    @property
+    def n_attributes(self):
+        """Number of static variables."""
+        return self._store.attributes.shape[1]
+
+    @property
+    def shape(self):
+        """Tuple (n_sites, n_times, n_forcings)."""
+        return self.n_sites, self.n_times, self.n_forcings
+
+    @property
+    def ndim(self):
+        """Number of axes: 3."""
+        return 3
+
+    @property
+    def step(self):
+        """Timedelta between two steps, or None with fewer than two."""
+        time = self.time
+        return None if time is None or len(time) < 2 else time[1] - time[0]
+
+    @property
+    def nbytes(self):
+        """Bytes of the arrays of the store, shared by all its subsets."""
+        return self._store.forcing.nbytes + int(self._store.attributes.memory_usage().sum())
+
+    def __len__(self):
+        return self.n_sites
+
+    def __repr__(self):
+        def count(n, word):
+            return f"{n} {word}{'' if n == 1 else 's'}"
+
+        parts = [count(self.n_sites, "site")]
+        if self.n_times:
+            first, last = (f"{t:%Y-%m-%d}" for t in self.time[[0, -1]])
+            parts += [f"{count(self.n_times, 'time')} from {first} to {last}"]
+        parts += [count(self.n_forcings, "forcing"), count(self.n_attributes, "attribute")]
+        return f"Panel({', '.join(parts)})"
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(_ADVICE)
+
+    # ------------------------------------------------------------------ parts of it
+    def __getitem__(self, key):
+        if isinstance(key, tuple):  # scikit-learn indexes as X[rows, ...]
+            if len(key) != 2 or key[1] is not Ellipsis:
+                raise IndexError(
+                    f"A Panel is indexed along its sites only; got the key {key!r}. Use "
+                    "`sel_time(start, stop)` for a period, `attributes[...]` for a variable."
+                )
+            key = key[0]
+        here = np.arange(len(self._store.sites)) if self._rows is None else self._rows
+        if isinstance(key, str):
+            return self.select([key])
+        if isinstance(key, slice):
+            rows = here[key]
+        else:
+            rows = here[self._positions(key)]
+        return self._from_store(self._store, rows, self._times)
+
+    def _positions(self, key):
+        """Turn an index array or a mask into an array of positions."""
+        key = np.asarray(key)
+        if key.dtype.kind in "UOT" and key.size:
+            raise TypeError(
+                "A Panel is indexed by position or mask; for site identifiers use "
+                f"`select([{key.flat[0]!r}, ...])`."
+            )
+        if key.dtype == bool and key.shape != (self.n_sites,):
+            raise IndexError(
+                f"The mask has shape {key.shape}, but the panel has {self.n_sites} sites."
+            )
+        return np.atleast_1d(key) if key.dtype == bool else np.atleast_1d(key).astype(np.intp)
+
+    def select(self, site_ids):
+        """Give the named sites, in the order asked for.
+
+        Parameters
+        ----------
+        site_ids : sequence of str
+            Identifiers of sites of this panel.
+
+        Returns
+        -------
+        Panel
+            A view of these sites.
+
+        Raises
+        ------
+        ValueError
+            If a site is not in the panel.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.select(X.site_ids[[2, 0]]).n_sites
+        2
+        """
+        wanted = as_site_ids(site_ids, "site_ids")
+        positions = self.site_ids.get_indexer(wanted)
+        if (positions < 0).any():
+            missing = list(wanted[positions < 0])
+            raise ValueError(
+                f"{len(missing)} of {len(wanted)} sites are not in the panel, for example "
+                f"{missing[:3]}. Site identifiers are strings and compared as they are: "
+                "'01013500' and '1013500' differ."
+            )
+        return self[positions]
+
+    def sel_time(self, start=None, stop=None):
+        """Give the steps from `start` to `stop`, both included.
+
+        Parameters
+        ----------
+        start, stop : str or Timestamp, default=None
+            First and last time; None means the end of the record.
+
+        Returns
+        -------
+        Panel
+            A view of this period.
+
+        Raises
+        ------
+        ValueError
+            If the panel has no time axis or no step lies in the period.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.sel_time("2000-10-01", "2000-10-31").n_times
+        31
+        """
+        if self.time is None:
+            raise ValueError("This panel has no time axis: there is no period to select.")
+        inside = self.time.slice_indexer(start, stop)
+        if inside.stop <= inside.start:
+            raise ValueError(
+                f"No step of the panel lies between {start} and {stop}; its record runs from "
+                f"{self.time[0]:%Y-%m-%d} to {self.time[-1]:%Y-%m-%d}."
+            )
+        first = self._times.start
+        times = slice(first + inside.start, first + inside.stop)
+        return self._from_store(self._store, self._rows, times)
+
+    def assign(self, *, attributes=None, sites=None, groups=None, units=None):
+        """Give a panel with other attributes or another site table, and the same forcing.
+
+        Parameters
+        ----------
+        attributes : DataFrame, default=None
+            New attributes with one row per site of this panel, in its order.
+        sites : DataFrame, default=None
+            New site table with one row per site of this panel, in its order.
+        groups : dict, default=None
+            New attribute groups; None keeps those whose members still exist.
+        units : dict, default=None
+            Units to add or change.
+
+        Returns
+        -------
+        Panel
+            A new panel. Forcing is shared where this panel holds its whole store.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.assign(attributes=X.attributes[["p_mean"]]).n_attributes
+        1
+        """
+        attributes = self.attributes if attributes is None else attributes
+        if groups is None:
+            known = set(map(str, attributes.columns))
+            kept = {g: [a for a in names if a in known] for g, names in self.groups.items()}
+            groups = {group: names for group, names in kept.items() if names}
+        return Panel(
+            attributes,
+            self.forcing if self.time is not None else None,
+            time=self.time,
+            sites=self.sites if sites is None else sites,
+            forcing_names=self.forcing_names,
+            units={**self.units, **(units or {})},
+            groups=groups,
+        )
+
+    def variable(self, name):
+        """Give one variable by name.
+
+        Parameters
+        ----------
+        name : str
+            A forcing variable or an attribute.
+
+        Returns
+        -------
+        ndarray of shape (n_sites, n_times) or (n_sites,)
+            Its values.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.variable("prcp").shape
+        (4, 365)
+        """
+        if name in self._store.forcing_names:
+            return self.forcing[:, :, self._store.forcing_names.index(name)]
+        check_option("name", name, self.forcing_names + self.attribute_names)
+        return self.attributes[name].to_numpy()
+
+    def label(self, values, name=None):
+        """Put site and time labels on predictions.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_sites, n_times) or (n_sites,)
+            Aligned with the panel, such as the result of ``predict``.
+        name : str, default=None
+            Name of the Series for one value per site.
+
+        Returns
+        -------
+        DataFrame (sites by times) or Series (sites)
+            The labelled values.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.label(X.variable("prcp")).shape
+        (4, 365)
+        """
+        values = np.asarray(values)
+        if values.ndim == 1:
+            return pd.Series(values, index=self.site_ids, name=name)
+        return pd.DataFrame(values, index=self.site_ids, columns=self.time)
+
+    def present(self):
+        """Tell which steps a site has: those with any forcing observed.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_sites, n_times)
+            True where at least one forcing is not missing. All True without forcing.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> bool(X.present().all())
+        True
+        """
+        if self.n_forcings == 0:
+            return np.ones((self.n_sites, self.n_times), dtype=bool)
+        forcing = self.forcing
+        found = np.zeros(forcing.shape[:2], dtype=bool)
+        for variable in range(self.n_forcings):  # one plane at a time bounds the memory
+            found |= ~np.isnan(forcing[:, :, variable])
+            if found.all():
+                break
+        return found
+
+    # ------------------------------------------------------------------ conversion
+    @classmethod
+    def from_arrays(cls, forcing, time, forcing_names, *, site_ids=None, **kwargs):
+        """Make a panel from plain arrays.
+
+        Parameters
+        ----------
+        forcing : array-like of shape (n_sites, n_times, n_forcings)
+            Time-varying inputs.
+        time : DatetimeIndex-like of length n_times
+            Start of each step.
+        forcing_names : list of str
+            Names of the variables.
+        site_ids : sequence of str, default=None
+            Identifiers; None reads them from `attributes` or `sites`, or numbers the sites.
+        **kwargs
+            ``attributes``, ``sites``, ``units``, ``groups`` as for `Panel`.
+
+        Returns
+        -------
+        Panel
+            The panel.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> time = pd.date_range("2000-10-01", periods=3)
+        >>> Panel.from_arrays(np.ones((2, 3, 1)), time, ["prcp"], site_ids=["a", "b"])
+        Panel(2 sites, 3 times from 2000-10-01 to 2000-10-03, 1 forcing, 0 attributes)
+        """
+        if site_ids is not None:
+            index = as_site_ids(site_ids, "site_ids")
+            if kwargs.get("sites") is None and kwargs.get("attributes") is None:
+                kwargs["sites"] = pd.DataFrame(index=index)
+            for part in ("attributes", "sites"):
+                table = kwargs.get(part)
+                if table is not None and not isinstance(table, pd.DataFrame):
+                    kwargs[part] = pd.DataFrame(table, index=index)
+        return cls(forcing=forcing, time=time, forcing_names=forcing_names, **kwargs)
+
+    @classmethod
+    def from_table(cls, table, *, units=None, groups=None, sites=None):
+        """Make a panel without forcing from a plain table, one row per site.
+
+        Parameters
+        ----------
+        table : DataFrame or array-like of shape (n_sites, n_attributes)
+            Attributes. A DataFrame's index holds the site identifiers.
+        units, groups, sites
+            As for `Panel`.
+
+        Returns
+        -------
+        Panel
+            A panel with ``n_times == 0``.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Panel.from_table(pd.DataFrame({"clay": [0.2, 0.4]}, index=["a", "b"]))
+        Panel(2 sites, 0 forcings, 1 attribute)
+        """
+        if not isinstance(table, pd.DataFrame):
+            table = np.asarray(table)
+            if table.ndim != 2:
+                raise ValueError(
+                    f"A table of attributes has 2 axes; got an array of {table.shape}."
+                )
+            table = pd.DataFrame(table, columns=[f"x{i}" for i in range(table.shape[1])])
+        return cls(table, units=units, groups=groups, sites=sites)
+
+    @classmethod
+    def from_long(cls, frame, **kwargs):
+        """Make a panel from a long table with one row per site and time.
+
+        Parameters
+        ----------
+        frame : DataFrame with index levels ``site`` and ``time``
+            Rows in any order; further index levels go to the site table.
+        **kwargs
+            ``forcings`` and ``attributes`` (lists of columns; by default a column that
+            is constant within every site is an attribute), ``units``, ``groups``.
+
+        Returns
+        -------
+        Panel
+            Sites in their order of appearance, on the union of all times. Rows that do
+            not exist are NaN.
+
+        Raises
+        ------
+        TypeError
+            If the index levels are missing or site identifiers mix types.
+        ValueError
+            If a pair of site and time occurs twice, the time step is irregular, an
+            attribute varies in time or a column is not numeric.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> Panel.from_long(X.to_long()).shape == X.shape
+        True
+        """
+        from stefaland_sk.data._long import read_long
+
+        return read_long(frame, **kwargs).panel
+
+    @classmethod
+    def from_xarray(cls, dataset, **kwargs):
+        """Make a panel from an xarray Dataset with dimensions site and time.
+
+        Parameters
+        ----------
+        dataset : xarray.Dataset
+            Variables on (site, time) are forcing, variables on (site) attributes,
+            coordinates on (site) the site table. ``attrs["units"]`` give the units and
+            ``attrs["group"]`` the group of an attribute.
+        **kwargs
+            ``site_dim="site"``, ``time_dim="time"``, ``forcings=None``, ``attributes=None``
+            (names to take), ``groups=None``.
+
+        Returns
+        -------
+        Panel
+            The panel.
+
+        Raises
+        ------
+        ValueError
+            If a dimension or a variable is missing.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> Panel.from_xarray(X.to_xarray()).shape == X.shape
+        True
+        """
+        from stefaland_sk.data._xarray import read_xarray
+
+        return read_xarray(dataset, **kwargs)
+
+    def to_long(self, target=None):
+        """Give a long table with one row per site and time.
+
+        Parameters
+        ----------
+        target : DataFrame or array-like of shape (n_sites, n_times), default=None
+            Also give this target as a Series aligned with the rows.
+
+        Returns
+        -------
+        DataFrame, or DataFrame and Series
+            Index levels ``site``, ``time`` and, where the site table has one, ``region``;
+            columns are the forcing variables, then the attributes. Steps at which a
+            site has no forcing at all are left out.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.to_long().index.names
+        FrozenList(['site', 'time', 'region'])
+        """
+        from stefaland_sk.data._long import write_long
+
+        return write_long(self, target)
+
+    def to_xarray(self):
+        """Give an xarray Dataset with units and groups in the variables' ``attrs``.
+
+        Returns
+        -------
+        xarray.Dataset
+            Forcing on (site, time), attributes on (site), the site table as coordinates.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.to_xarray()["prcp"].attrs["units"]
+        'mm/d'
+        """
+        from stefaland_sk.data._xarray import write_xarray
+
+        return write_xarray(self)
+
+    def check(self, target=None):
+        """Look for what usually goes wrong with data, and report it in words.
+
+        Parameters
+        ----------
+        target : DataFrame or array-like of shape (n_sites, n_times), default=None
+            Target to check with the inputs.
+
+        Returns
+        -------
+        PanelReport
+            Prints as text; ``frame()`` gives one row per finding; ``ok`` tells whether
+            anything serious was found.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.check(y).ok
+        True
+        """
+        from stefaland_sk.data._report import check_panel
+
+        return check_panel(self, target)
+
+    def __reduce__(self):
+        # A subset travels alone: pickling a fold must not carry the other sites along.
+        store = self._store
+        if self._rows is not None or self.n_times != store.forcing.shape[1]:
+            store = _Store(
+                attributes=self.attributes,
+                forcing=np.ascontiguousarray(self.forcing),
+                forcing_names=store.forcing_names,
+                groups=store.groups,
+                sites=self.sites,
+                time=self.time,
+                units=store.units,
+            )
+        return Panel._from_store, (store, None, slice(0, store.forcing.shape[1]))
+
+
+# ---------------------------------------------------------------------- construction
+def _common_site_ids(attributes, sites, forcing):
+    """Read the identifiers from whichever table is there, and compare the tables."""
+    tables = {"attributes": attributes, "sites": sites}
+    found = {}
+    for name, table in tables.items():
+        if table is None:
+            continue
+        if not isinstance(table, pd.DataFrame):
+            raise TypeError(
+                f"`{name}` must be a DataFrame indexed by site; got {type(table).__name__}. Use "
+                "`Panel.from_table` or `Panel.from_arrays` for plain arrays."
+            )
+        found[name] = as_site_ids(table.index, name)
+    if not found:
+        if forcing is None:
+            raise ValueError("A Panel needs `attributes`, `forcing` or both; got neither.")
+        return as_site_ids(range(np.shape(forcing)[0]), "forcing")
+    if len(found) == 2 and not found["attributes"].equals(found["sites"]):
+        odd = found["attributes"].symmetric_difference(found["sites"])
+        what = f"for example {list(odd[:3])}" if len(odd) else "their order is different"
+        raise ValueError(
+            f"`attributes` and `sites` hold different sites: {what}. Bring them to one order with "
+            "`sites.loc[attributes.index]`."
+        )
+    ids = next(iter(found.values()))
+    if forcing is not None and np.shape(forcing)[0] != len(ids):
+        raise ValueError(
+            f"`forcing` has {np.shape(forcing)[0]} sites along its first axis, but "
+            f"`{next(iter(found))}` has {len(ids)} rows."
+        )
+    return ids
+
+
+def _clean_attributes(attributes, site_ids):
+    """Check that attributes are numbers and label them."""
+    if attributes is None:
+        return pd.DataFrame(index=site_ids)
+    names = as_variable_names(attributes.columns, "attributes")
+    for name, dtype in zip(names, attributes.dtypes, strict=True):
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+            raise TypeError(
+                f"The attribute {name!r} is not numeric (dtype {dtype}). Encode categories as "
+                "numbers first, for example with sklearn.preprocessing.OneHotEncoder."
+            )
+    values = attributes.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        raise ValueError(
+            f"The attribute {names[column]!r} of site {site_ids[row]!r} is infinite. Turn such "
+            "values into NaN (missing)."
+        )
+    return pd.DataFrame(values, index=site_ids, columns=names)
+
+
+def _clean_forcing(forcing, time, names, site_ids):
+    """Check forcing and its axes; give float32 (site, time, variable), time, names."""
+    if forcing is None:
+        if names:
+            raise ValueError("`forcing_names` were given without `forcing`.")
+        n_times = 0 if time is None else len(time)
+        empty = np.empty((len(site_ids), n_times, 0), dtype=np.float32)
+        return empty, None if time is None else as_time_axis(time), []
+    forcing = forcing if isinstance(forcing, np.ndarray) else np.asarray(forcing)
+    if forcing.ndim != 3:
+        raise ValueError(
+            "`forcing` must have the axes (site, time, variable); got an array of shape "
+            f"{forcing.shape}."
+        )
+    if time is None:
+        raise ValueError("`forcing` needs `time`, the start of each step.")
+    time = as_time_axis(time)
+    if len(time) != forcing.shape[1]:
+        raise ValueError(f"`time` has {len(time)} steps, but `forcing` has {forcing.shape[1]}.")
+    if names is None:
+        names = [f"forcing{i}" for i in range(forcing.shape[2])]
+    names = as_variable_names(names, "forcing_names")
+    if len(names) != forcing.shape[2]:
+        raise ValueError(
+            f"`forcing_names` has {len(names)} names, but `forcing` has {forcing.shape[2]} "
+            "variables."
+        )
+    if forcing.dtype != np.float32:
+        forcing = forcing.astype(np.float32)
+    return forcing, time, names
+
+
+def as_time_axis(time):
+    """Give a regular, increasing DatetimeIndex, or say where it is not."""
+    time = pd.DatetimeIndex(time, name="time")
+    if time.tz is not None:
+        raise ValueError("`time` must have no zone; use `time.tz_localize(None)`.")
+    if len(time) > 1:
+        steps = np.diff(time.asi8)
+        odd = np.flatnonzero((steps != steps[0]) | (steps <= 0))
+        if len(odd):
+            raise ValueError(
+                f"`time` must increase in equal steps; the step after {time[odd[0]]} leads to "
+                f"{time[odd[0] + 1]}. Put the record on a full axis (NaN where there is none)."
+            )
+    return time
+
+
+def _check_names(forcing_names, attribute_names):
+    """Raise if a variable is both a forcing and an attribute."""
+    both = sorted(set(forcing_names) & set(attribute_names))
+    if both:
+        raise ValueError(f"These names stand for a forcing and an attribute at once: {both}.")
+
+
+def _clean_groups(groups, attribute_names):
+    """Check that each group names known attributes, each in one group."""
+    cleaned, owner = {}, {}
+    for group, members in (groups or {}).items():
+        cleaned[str(group)] = [str(member) for member in members]
+        for member in cleaned[str(group)]:
+            if member not in attribute_names:
+                raise ValueError(
+                    f"The group {group!r} names the unknown attribute {member!r}. Known are "
+                    f"{attribute_names}."
+                )
+            if member in owner:
+                raise ValueError(
+                    f"The attribute {member!r} is in two groups: {owner[member]!r} and {group!r}."
+                )
+            owner[member] = str(group)
+    return cleaned

@@ -1,0 +1,184 @@
+"""Targets: what is to be predicted, aligned with the samples."""
+
+import numpy as np
+import pandas as pd
+
+from stefaland_sk.data._ids import site_strings
+
+
+def align_target(y, panel, name="y"):
+    """Bring a target to a float array that is aligned with a panel.
+
+    Parameters
+    ----------
+    y : DataFrame, DataArray or array-like of shape (n_sites, n_times), or (n_sites,)
+        Target; NaN = not observed. Labels, where there are any, are compared with the
+        panel's. One value per site for a panel without time axis.
+    panel : Panel
+        The inputs.
+    name : str, default="y"
+        What to call the target in messages.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_sites, n_times), or float64 of shape (n_sites,)
+        The target. Times that a labelled `y` lacks are NaN.
+
+    Raises
+    ------
+    ValueError
+        If sites or times disagree, or a value is infinite.
+
+    Examples
+    --------
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+    >>> align_target(y, X).shape
+    (4, 365)
+    """
+    if y is None:
+        raise ValueError(f"This estimator needs the target `{name}`; got None.")
+    if hasattr(y, "dims") and hasattr(y, "to_pandas"):
+        y = _from_dataarray(y, name)
+    if panel.time is None:
+        return _one_per_site(y, panel, name)
+    if isinstance(y, pd.DataFrame):
+        _compare_sites(y.index, panel, name)
+        y = _reindex_times(y, panel, name)
+    values = np.asarray(y, dtype=np.float32)
+    if values.shape != (panel.n_sites, panel.n_times):
+        raise ValueError(
+            f"`{name}` must have the shape (n_sites, n_times) = "
+            f"{(panel.n_sites, panel.n_times)}; got {values.shape}."
+        )
+    bad = np.isinf(values)
+    if bad.any():
+        site, time = np.argwhere(bad)[0]
+        raise ValueError(
+            f"`{name}` is infinite at site {panel.site_ids[site]!r} on "
+            f"{panel.time[time]:%Y-%m-%d}. Use NaN for days without observation."
+        )
+    return values
+
+
+def _from_dataarray(y, name):
+    """Turn an xarray DataArray into a labelled frame or series."""
+    if y.ndim == 2 and {"site", "time"} <= set(y.dims):
+        y = y.transpose("site", "time")
+    elif y.ndim > 1:
+        raise ValueError(f"`{name}` must have the dimensions (site, time); got {y.dims}.")
+    return y.to_pandas()
+
+
+def _one_per_site(y, panel, name):
+    """Check a target with one value per site."""
+    if isinstance(y, pd.Series) and not isinstance(y.index, pd.RangeIndex):
+        _compare_sites(y.index, panel, name)
+    values = np.asarray(y, dtype=np.float64)
+    if values.shape not in ((panel.n_sites,), (panel.n_sites, 1)):
+        raise ValueError(
+            f"`{name}` must have one value for each of the {panel.n_sites} sites; got an array "
+            f"of shape {values.shape}."
+        )
+    if np.isinf(values).any():
+        site = panel.site_ids[int(np.argwhere(np.isinf(values))[0][0])]
+        raise ValueError(f"`{name}` is infinite at site {site!r}. Use NaN where nothing is known.")
+    return values.reshape(-1)
+
+
+def _compare_sites(index, panel, name):
+    """Raise unless the target's sites are the panel's, in the same order."""
+    if isinstance(index, pd.MultiIndex):
+        raise ValueError(
+            f"`{name}` is a long table, but X is a Panel. Give `{name}.unstack('time')`, or X as "
+            "a long table too."
+        )
+    ids = pd.Index(site_strings(index, name), dtype="str")
+    if ids.equals(pd.Index(panel.site_ids, name=None)):
+        return
+    missing, extra = panel.site_ids.difference(ids), ids.difference(panel.site_ids)
+    if len(missing) or len(extra):
+        raise ValueError(
+            f"`{name}` and X hold different sites: {len(missing)} of X are not in `{name}` "
+            f"(for example {list(missing[:3])}), {len(extra)} of `{name}` are not in X (for "
+            f"example {list(extra[:3])}). Site identifiers are strings and compared as they are."
+        )
+    raise ValueError(f"`{name}` has the sites of X in another order. Use `{name}.loc[X.site_ids]`.")
+
+
+def _reindex_times(y, panel, name):
+    """Take the panel's times from a labelled target."""
+    if isinstance(y.columns, pd.RangeIndex):
+        return y
+    try:
+        columns = pd.DatetimeIndex(y.columns)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The columns of `{name}` must be the times of X; got {y.columns[0]!r}."
+        ) from error
+    if columns.equals(panel.time):
+        return y
+    shared = columns.intersection(panel.time)
+    if len(shared) == 0:
+        raise ValueError(
+            f"`{name}` and X share no time: `{name}` covers {columns.min():%Y-%m-%d} to "
+            f"{columns.max():%Y-%m-%d}, X {panel.time[0]:%Y-%m-%d} to {panel.time[-1]:%Y-%m-%d}."
+        )
+    return y.set_axis(columns, axis=1).reindex(columns=panel.time)
+
+
+def keep_period(y, time, period, name="fit_period"):
+    """Set a target to NaN outside a period.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_sites, n_times)
+        Target.
+    time : DatetimeIndex of length n_times
+        Its times.
+    period : tuple of two (str, Timestamp or None), or None
+        First and last time kept; None keeps all.
+    name : str, default="fit_period"
+        The parameter's name, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n_sites, n_times)
+        The target inside the period; `y` itself if the period is None.
+
+    Raises
+    ------
+    ValueError
+        If the period is malformed or holds no step.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> time = pd.date_range("2000-01-01", periods=4)
+    >>> keep_period(np.ones((1, 4)), time, ("2000-01-02", "2000-01-03")).tolist()
+    [[nan, 1.0, 1.0, nan]]
+    """
+    if period is None:
+        return y
+    inside = period_mask(time, period, name)
+    return np.where(inside, y, np.nan).astype(y.dtype)
+
+
+def period_mask(time, period, name):
+    """Mark the times inside a period (both ends included)."""
+    try:
+        start, stop = period
+        where = time.slice_indexer(start, stop)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a pair of dates such as ('1999-10-01', '2008-09-30'). Got "
+            f"{period!r} instead."
+        ) from error
+    inside = np.zeros(len(time), dtype=bool)
+    inside[where] = True
+    if not inside.any():
+        raise ValueError(
+            f"`{name}`={period!r} holds no step of X, whose record runs from "
+            f"{time[0]:%Y-%m-%d} to {time[-1]:%Y-%m-%d}."
+        )
+    return inside
