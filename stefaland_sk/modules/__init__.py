@@ -1,0 +1,39 @@
+"""Networks: torch modules on tensors and frozen configurations.
+
+They know no site names, dates or frames. Axes are (site, time, variable);
+inputs are scaled; NaN means missing; in a mask True means hidden.
+"""
+
+from stefaland_sk._core._config import BackboneConfig, MaskConfig, VariableGroup
+
+from ._adapters import make_adapter
+from ._heads import FinetuneHead, RecurrentRegressor
+from ._losses import (
+    bce_loss,
+    get_loss,
+    mse_loss,
+    nse_loss,
+    reconstruction_errors,
+    reconstruction_loss,
+    rmse_loss,
+)
+from ._mae import MaskedAutoencoder
+from ._masking import sample_masks
+
+__all__ = [
+    "BackboneConfig",
+    "FinetuneHead",
+    "MaskConfig",
+    "MaskedAutoencoder",
+    "RecurrentRegressor",
+    "VariableGroup",
+    "bce_loss",
+    "get_loss",
+    "make_adapter",
+    "mse_loss",
+    "nse_loss",
+    "reconstruction_errors",
+    "reconstruction_loss",
+    "rmse_loss",
+    "sample_masks",
+]
