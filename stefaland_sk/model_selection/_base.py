@@ -1,0 +1,192 @@
+"""What the splitters over sites share: the rules of who trains and who is tested."""
+
+import warnings
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import BaseCrossValidator
+
+from stefaland_sk._core import SplitWarning
+from stefaland_sk.data import SampleSites, is_labelled, site_of_samples
+from stefaland_sk.model_selection._labels import ordered
+
+
+class Plan(NamedTuple):
+    """A split before it is cut: a label per site, and the labels to hold out in turn."""
+
+    samples: object
+    labels: np.ndarray
+    held_out: list
+    labelled: np.ndarray
+
+
+class SiteSplitter(BaseCrossValidator):
+    """Base of the splitters that keep all rows of a site on one side.
+
+    A subclass writes `_labels`, one label per site; each label is held out in turn.
+    """
+
+    # Routed only if the caller passes groups; without them X itself is read.
+    __metadata_request__split = {"groups": True}  # noqa: RUF012 - scikit-learn reads this name
+
+    _noun = "fold"
+
+    def split(self, X, y=None, groups=None):
+        """Generate the positions of the samples to train on and to test.
+
+        Parameters
+        ----------
+        X : Panel, long DataFrame or table
+            The samples. A sample is a site, or one row of a site in a long frame.
+        y : array-like of shape (n_samples, ...), default=None
+            Target. A site whose target is all NaN is unlabelled. None takes all
+            sites for labelled.
+        groups : array-like of shape (n_samples,), default=None
+            Labels that stand in for what would be read from X; see the class.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Positions of samples (rows, for a long frame), increasing.
+
+        Raises
+        ------
+        ValueError
+            If the sites do not fall into parts that can be held out.
+        TypeError
+            If X is an xarray object.
+        """
+        plan = self._plan(X, y, groups, warn=True)
+        codes = np.asarray(plan.samples.codes)
+        for label in plan.held_out:
+            inside = plan.labels == label
+            tested = inside if self.unlabelled == "test" else inside & plan.labelled
+            yield np.flatnonzero(~inside[codes]), np.flatnonzero(tested[codes])
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Give the number of folds.
+
+        Parameters
+        ----------
+        X : Panel, long DataFrame or table
+            The samples.
+        y : array-like of shape (n_samples, ...), default=None
+            Target; a part without labelled sites makes no fold.
+        groups : array-like of shape (n_samples,), default=None
+            As for `split`.
+
+        Returns
+        -------
+        int
+            Number of folds.
+        """
+        if X is None:
+            raise ValueError(
+                f"The number of folds of {type(self).__name__} depends on the sites: pass X, as "
+                "in `get_n_splits(X)`."
+            )
+        return len(self._plan(X, y, groups).held_out)
+
+    def site_folds(self, X, y=None, groups=None):
+        """Tell where each site is held out; a table to look at, or to save.
+
+        Parameters
+        ----------
+        X, y, groups
+            As for `split`.
+
+        Returns
+        -------
+        Series of length n_sites
+            Label under which each site is held out, indexed by site. `SiteKFold`
+            takes it back as ``folds=``, `LeaveRegionOut` as ``regions=``.
+        """
+        plan = self._plan(X, y, groups)
+        labels = pd.Series(plan.labels, dtype=object).infer_objects()
+        return labels.set_axis(plan.samples.ids.rename("site")).rename(self._noun)
+
+    @abstractmethod
+    def _labels(self, X, samples, labelled, groups):
+        """Give one label per site, as an array of objects."""
+
+    def _chosen(self, labels, testable):
+        """Give the labels to hold out, of those with something to test."""
+        return [label for label in labels if label in testable]
+
+    def _names_parts(self):
+        """Tell whether the user named the parts to hold out: then none is skipped unasked."""
+        return False
+
+    def _plan(self, X, y, groups, warn=False):
+        """Find the label of each site and the labels to hold out."""
+        samples, labelled = _samples(X, y, type(self).__name__)
+        if groups is not None:
+            _check_length(groups, len(samples.codes), "groups")
+        labels = self._labels(X, samples, labelled, groups)
+        self._check_parts(labels, labelled)
+        testable = set(labels) if self.unlabelled == "test" else set(labels[labelled])
+        held_out = self._chosen(ordered(labels), testable)
+        skipped = [label for label in ordered(labels) if label not in testable]
+        if warn and skipped and not self._names_parts():
+            warnings.warn(
+                f"No site of {self._noun} {listed(skipped)} has an observed target: there is "
+                "nothing to test, so it makes no fold and its sites stay in training.",
+                SplitWarning,
+                stacklevel=3,
+            )
+        return Plan(samples, labels, held_out, labelled)
+
+    def _check_parts(self, labels, labelled):
+        """Raise unless each part leaves labelled sites to train on."""
+        name, noun = type(self).__name__, self._noun
+        parts = ordered(labels)
+        if len(parts) < 2:
+            raise ValueError(
+                f"{name} needs at least two {noun}s, one to hold out and one to train on; all "
+                f"{len(labels)} sites are in {noun} {listed(parts)}. Use SiteKFold(n_splits=...) "
+                "to deal the sites at random."
+            )
+        with_target = ordered(labels[labelled])
+        if len(with_target) < 2:
+            have = f"only {noun} {listed(with_target)} has" if with_target else f"no {noun} has"
+            raise ValueError(
+                f"{name} needs observed targets in at least two {noun}s, but {have} a site whose "
+                f"target is not all NaN ({int(labelled.sum())} of {len(labelled)} sites are "
+                "labelled). Does y hold the observations of these sites?"
+            )
+
+
+def _samples(X, y, asker):
+    """Find the site of each sample, and which sites have an observed target."""
+    if type(X).__module__.partition(".")[0] == "xarray":
+        raise TypeError(
+            f"{asker} cannot split an xarray {type(X).__name__}: scikit-learn would not slice it "
+            "along its sites. Use `Panel.from_xarray(dataset)` as X; y may stay a DataArray."
+        )
+    samples = site_of_samples(X)
+    if y is not None:
+        _check_length(y, len(samples.codes), "y")
+    labelled = is_labelled(X, y)
+    if not samples.ids.is_unique:  # a bootstrapped panel: the copies of a site stay together
+        codes, ids = pd.factorize(samples.ids)
+        table = samples.table[~samples.ids.duplicated()]
+        samples = SampleSites(codes[samples.codes], ids, table)
+        labelled = np.bincount(codes, weights=labelled) > 0
+    return samples, labelled
+
+
+def _check_length(values, n_samples, name):
+    """Raise unless `values` has one entry per sample."""
+    if len(values) != n_samples:
+        raise ValueError(
+            f"`{name}` has {len(values)} entries, but X has {n_samples} samples. Give one per "
+            "sample, in the order of X."
+        )
+
+
+def listed(labels, limit=5):
+    """Write labels for a message, a few if there are many."""
+    text = ", ".join(repr(label) for label in labels[:limit])
+    return text if len(labels) <= limit else f"{text} and {len(labels) - limit} more"
