@@ -73,38 +73,51 @@ def steps_into_segment(present):
     return np.where(present, steps - last_gap - 1, -1)
 
 
-def dealt_at_random(present, *, share=0.1):
+def dealt_at_random(present, *, share=0.04):
     """Find sites whose record has holes as a row-wise splitter deals them.
 
-    A measured record has few, long gaps. A splitter that deals rows leaves many
-    isolated ones: a site counts when more than `share` of the steps between its first
-    and last are absent and the mean gap is shorter than three steps.
+    If days are dealt out independently, the day after a present one is absent as often as
+    any day: with probability q. A gap then ends at once with probability 1 - q,
+    so that the share of days that open a gap and the share of gaps of a single step add
+    up to one. Measured records, whose gaps are few and long (the sum is far below
+    one), and satellites' regular revisits (far above) do not.
 
     Parameters
     ----------
     present : ndarray of bool of shape (n_sites, n_times)
         Which steps each site has.
-    share : float, default=0.1
-        Share of absent steps above which a site counts.
+    share : float, default=0.04
+        Share of present steps that open a gap, above which a site can count. Dealing
+        into k folds opens one after 1/k (training part) or 1 - 1/k (test part) of them.
 
     Returns
     -------
     ndarray of bool of shape (n_sites,)
-        True where the holes look dealt.
+        True where the holes look dealt. At least eight gaps are needed to tell.
+
+    Notes
+    -----
+    Samples that are really taken on random days look the same.
 
     Examples
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> dealt_at_random(np.stack([rng.random(200) < 0.7, np.arange(200) > 60])).tolist()
-    [True, False]
+    >>> days = np.arange(400)
+    >>> dealt, broken, revisit = rng.random(400) < 0.8, abs(days - 200) > 60, days % 3 == 0
+    >>> dealt_at_random(np.stack([dealt, broken, revisit])).tolist()
+    [True, False, False]
     """
+    n_sites = len(present)
     runs = find_segments(present)
-    n_runs = np.bincount(runs.site, minlength=len(present))
-    first, last = np.full(len(present), present.shape[1]), np.zeros(len(present), dtype=int)
-    np.minimum.at(first, runs.site, runs.start)
-    np.maximum.at(last, runs.site, runs.stop)
-    span = np.maximum(last - first, 1)
-    n_absent = span - present.sum(axis=1)
-    n_gaps = n_runs - 1
-    return (n_gaps >= 3) & (n_absent > share * span) & (n_absent < 3 * n_gaps)
+    inner = runs.site[1:] == runs.site[:-1]  # gaps between two runs of one site
+    site, length = runs.site[1:][inner], (runs.start[1:] - runs.stop[:-1])[inner]
+    n_gaps = np.bincount(site, minlength=n_sites)
+    n_single = np.bincount(site, weights=length == 1, minlength=n_sites)
+    n_present = np.maximum(present.sum(axis=1) - 1, 1)
+    opening, single = n_gaps / n_present, n_single / np.maximum(n_gaps, 1)
+    noise = np.sqrt(
+        opening * (1 - opening) / n_present + single * (1 - single) / np.maximum(n_gaps, 1)
+    )
+    like_dealt = np.abs(opening + single - 1) < 0.04 + 2 * noise
+    return (n_gaps >= 8) & (opening > share) & (opening < 0.96) & like_dealt
