@@ -28,7 +28,6 @@ REMARKS = {
     "SS06",  # the summary runs over one line
     "PR01",  # a parameter is not documented
     "PR02",  # a parameter is documented that there is not
-    "PR04",  # a parameter without type
     "PR07",  # a parameter without description
     "PR10",  # no space before the colon
     "RT03",  # a return value without description
