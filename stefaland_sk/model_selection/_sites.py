@@ -100,8 +100,10 @@ class SiteKFold(SiteSplitter):
         ----------
         X : Panel, long DataFrame or table, default=None
             The samples; needed only with `folds`.
-        y, groups
-            As for `split`.
+        y : array-like of shape (n_samples, ...), default=None
+            Target; a published fold without labelled sites is not held out.
+        groups : array-like of shape (n_samples,), default=None
+            Not read here.
 
         Returns
         -------
