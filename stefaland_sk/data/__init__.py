@@ -3,6 +3,7 @@
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
 from stefaland_sk.data._samples import SampleSites, is_labelled, site_of_samples
+from stefaland_sk.data._scaling import PanelScaler
 from stefaland_sk.data._segments import (
     Segments,
     dealt_at_random,
@@ -14,6 +15,7 @@ from stefaland_sk.data._target import align_target, keep_period, period_mask
 __all__ = [
     "LongTable",
     "Panel",
+    "PanelScaler",
     "SampleSites",
     "Segments",
     "align_target",

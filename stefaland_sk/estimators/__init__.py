@@ -1,0 +1,12 @@
+"""The estimators: where panels, networks and scikit-learn meet."""
+
+from stefaland_sk.estimators._lstm import LSTMRegressor
+from stefaland_sk.estimators._regressor import StefaLandRegressor, StefaLandStreamflow
+from stefaland_sk.estimators._transformer import StefaLandTransformer
+
+__all__ = [
+    "LSTMRegressor",
+    "StefaLandRegressor",
+    "StefaLandStreamflow",
+    "StefaLandTransformer",
+]

@@ -1,0 +1,116 @@
+"""What all regressors on panels share: the door, the period, the score."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from stefaland_sk.data import keep_period
+from stefaland_sk.estimators._inputs import read_inputs, read_target
+from stefaland_sk.metrics import site_scores
+
+
+class BasePanelRegressor(RegressorMixin, BaseEstimator):
+    """Abstract base of regressors that take a panel, a long table or a plain table.
+
+    A concrete class writes ``_fit(panel, target)`` and ``_predict(panel)``, which see
+    panels and (site, time) arrays only. A parameter named ``fit_period`` restricts the
+    days trained on; one named ``warmup`` is skipped by ``score``.
+    """
+
+    _allow_nan = True  # whether a plain table may have missing values
+
+    def fit(self, X, y):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            A panel, a long table indexed by ``(site, time)``, or a plain table of
+            attributes with one row per site.
+        y : array-like
+            Target aligned with the samples of X: (n_sites, n_times) for a panel, one
+            value per row otherwise. NaN = not observed.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        inputs = read_inputs(self, X, reset=True, allow_nan=self._allow_nan)
+        target = read_target(self, y, inputs)
+        panel = inputs.panel
+        period = getattr(self, "fit_period", None)
+        if period is not None and panel.time is not None:
+            target = keep_period(target, panel.time, period)
+            if not np.isfinite(target).any():
+                raise ValueError(f"No target is observed in `fit_period`={period!r}.")
+        self._fit(*_crop(panel, target, getattr(self, "warmup", 0)))
+        return self
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites of the same form and with the same variables as in `fit`.
+
+        Returns
+        -------
+        ndarray
+            Predictions aligned with the samples: (n_sites, n_times) for a panel, one
+            value per row, in the caller's order, otherwise. A panel's steps without
+            any forcing are NaN.
+        """
+        check_is_fitted(self)
+        inputs = read_inputs(self, X, reset=False, allow_nan=self._allow_nan)
+        return inputs.restore(self._predict(inputs.panel))
+
+    def score(self, X, y):
+        """Give the median NSE over sites, or R2 for a plain table.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites.
+        y : array-like
+            Observed target; NaN = not observed. The first ``warmup`` steps of each
+            record are not scored.
+
+        Returns
+        -------
+        float
+            The score; 1 is perfect.
+        """
+        check_is_fitted(self)
+        inputs = read_inputs(self, X, reset=False, allow_nan=self._allow_nan)
+        target = read_target(self, y, inputs)
+        predicted = self._predict(inputs.panel)
+        if inputs.panel.time is None:
+            observed = np.isfinite(target[:, 0])
+            return r2_score(target[observed, 0], predicted[observed, 0])
+        table = site_scores(
+            inputs.panel.label(target),
+            inputs.panel.label(predicted),
+            ("nse",),
+            warmup=getattr(self, "warmup", 0) or 0,
+        )
+        return float(table["nse"].median())
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._allow_nan
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+def _crop(panel, target, warmup):
+    """Keep the steps that matter for fitting: observed ones and their warm-up."""
+    if panel.time is None:
+        return panel, target
+    observed = np.flatnonzero(np.isfinite(target).any(axis=0))
+    first, last = max(observed[0] - (warmup or 0), 0), observed[-1]
+    if (first, last) == (0, panel.n_times - 1):
+        return panel, target
+    return panel.sel_time(*panel.time[[first, last]]), target[:, first : last + 1]

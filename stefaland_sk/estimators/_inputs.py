@@ -1,0 +1,233 @@
+"""The door of every estimator: what X and y may be, turned into a panel and back."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import column_or_1d, validate_data
+
+from stefaland_sk._core import SplitWarning
+from stefaland_sk.data import LongTable, Panel, align_target, dealt_at_random, is_long, read_long
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """X as a panel, and the way back to the caller's samples."""
+
+    panel: Panel
+    kind: str  # "panel", "long" or "table"
+    rows: LongTable | None = None
+
+    def restore(self, values):
+        """Align predictions of shape (n_sites, n_times) with the caller's samples."""
+        if self.kind == "long":
+            return self.rows.to_rows(values)
+        return values[:, 0] if self.kind == "table" else values
+
+
+def read_inputs(estimator, X, *, reset, allow_nan=True):
+    """Turn X into a panel and compare its variables with those seen in `fit`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``feature_names_in_`` and ``n_features_in_`` if `reset`; its
+        ``forcing_names_`` and ``attribute_names_`` say what is expected otherwise.
+    X : Panel, DataFrame or array-like
+        A panel, a long table or a plain table.
+    reset : bool
+        True in ``fit``.
+    allow_nan : bool, default=True
+        Whether a plain table may have missing values.
+
+    Returns
+    -------
+    Inputs
+        The panel, with the variables in the order of ``fit``.
+    """
+    if isinstance(X, Panel):
+        inputs = Inputs(X, "panel")
+    elif is_long(X):
+        chosen = {} if reset else _fitted_variables(estimator, X.columns)
+        if reset:
+            chosen = {name: getattr(estimator, name, None) for name in ("forcings", "attributes")}
+        rows = read_long(X, **chosen)
+        _warn_of_dealt_rows(rows.panel)
+        inputs = Inputs(rows.panel, "long", rows)
+    else:
+        inputs = _read_table(estimator, X, reset, allow_nan)
+    if inputs.panel.n_sites == 0:
+        raise ValueError("X has 0 sites, while a minimum of 1 is required.")
+    if reset:
+        _remember(estimator, inputs)
+    elif inputs.kind != "table":
+        _compare(estimator, inputs.panel)
+    return inputs
+
+
+def read_target(estimator, y, inputs, *, allow_nan=True):
+    """Turn y into a (site, time) array aligned with the panel.
+
+    Parameters
+    ----------
+    estimator : estimator
+        For messages.
+    y : array-like
+        Target, aligned with the caller's samples.
+    inputs : Inputs
+        What `read_inputs` gave for X.
+    allow_nan : bool, default=True
+        Whether some targets may be missing.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_sites, max(n_times, 1))
+        The target, NaN where not observed.
+    """
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(
+            f"{name} requires y to be passed, but the target y is None. Pass y as the target."
+        )
+    if inputs.kind == "panel":
+        target = align_target(y, inputs.panel)
+        target = target if target.ndim == 2 else target[:, None].astype(np.float32)
+    elif inputs.kind == "long":
+        target = inputs.rows.from_rows(_row_values(y, inputs))
+    else:
+        target = _table_values(y, len(inputs.panel))[:, None].astype(np.float32)
+    if not np.isfinite(target).any():
+        raise ValueError(f"{name} needs at least one observed target; all of `y` is missing.")
+    return target
+
+
+# ---------------------------------------------------------------------- X
+def _read_table(estimator, X, reset, allow_nan):
+    """Check a plain table as scikit-learn does: each row is a site with attributes only."""
+    if type(X).__module__.partition(".")[0] == "xarray":
+        raise TypeError(f"X is an xarray {type(X).__name__}. Use `Panel.from_xarray(dataset)`.")
+    if not reset and getattr(estimator, "kind_", "table") != "table":
+        raise ValueError(
+            f"This {type(estimator).__name__} was fitted on sites with forcing, but X is a plain "
+            "table. Give a Panel, or a DataFrame with the index levels 'site' and 'time'."
+        )
+    values = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=np.float64,
+        ensure_all_finite="allow-nan" if allow_nan else True,
+    )
+    if isinstance(X, pd.DataFrame):
+        index = X.index if X.index.is_unique else pd.RangeIndex(len(X))
+        names = [str(column) for column in X.columns]
+        index = index.map(str) if not isinstance(index, pd.MultiIndex) else range(len(X))
+    else:
+        index, names = range(len(values)), [f"x{i}" for i in range(values.shape[1])]
+    table = pd.DataFrame(values, index=pd.Index(list(map(str, index))), columns=names)
+    return Inputs(Panel.from_table(table), "table")
+
+
+def _remember(estimator, inputs):
+    """Store which variables the estimator was fitted on."""
+    estimator.kind_ = "table" if inputs.panel.time is None else "series"
+    estimator.forcing_names_ = inputs.panel.forcing_names
+    estimator.attribute_names_ = inputs.panel.attribute_names
+    if inputs.kind != "table":
+        names = inputs.panel.forcing_names + inputs.panel.attribute_names
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+        estimator.n_features_in_ = len(names)
+
+
+def _fitted_variables(estimator, columns):
+    """Say which columns of a long table are which, as seen in fit."""
+    there = set(map(str, columns))
+    return {
+        "forcings": [name for name in estimator.forcing_names_ if name in there],
+        "attributes": [name for name in estimator.attribute_names_ if name in there],
+    }
+
+
+def _compare(estimator, panel):
+    """Raise if a variable seen in fit is not there now."""
+    name = type(estimator).__name__
+    if estimator.kind_ == "table" and panel.n_forcings:
+        raise ValueError(
+            f"This {name} was fitted on a plain table of attributes, but X has forcing. Give "
+            "`panel.attributes`."
+        )
+    for label, wanted, there in (
+        ("forcing variables", estimator.forcing_names_, panel.forcing_names),
+        ("attributes", estimator.attribute_names_, panel.attribute_names),
+    ):
+        missing = [variable for variable in wanted if variable not in there]
+        if missing:
+            raise ValueError(
+                f"X lacks {len(missing)} of the {len(wanted)} {label} that this {name} was fitted "
+                f"on: {missing[:5]}. X has {there}."
+            )
+
+
+def _warn_of_dealt_rows(panel):
+    """Warn where a row-wise splitter has dealt the days of a site to both sides."""
+    dealt = dealt_at_random(panel.present())
+    if dealt.any():
+        warnings.warn(
+            f"The rows of {int(dealt.sum())} of {panel.n_sites} sites have many isolated gaps, for "
+            f"example {panel.site_ids[int(np.argmax(dealt))]!r}, as if a row-wise splitter (KFold, "
+            "train_test_split) had dealt single days to both sides. Each gap restarts the model's "
+            "memory, and scores on neighbouring days mislead. Split by site with "
+            "stefaland_sk.model_selection.SiteKFold or LeaveRegionOut.",
+            SplitWarning,
+            stacklevel=5,
+        )
+
+
+# ---------------------------------------------------------------------- y
+def _row_values(y, inputs):
+    """Give the target of a long table's rows."""
+    if isinstance(y, pd.Series) and isinstance(y.index, pd.MultiIndex):
+        sites, times = inputs.rows.site, inputs.rows.time
+        if len(y) == len(sites):
+            names = y.index.names
+            same = {"site", "time"} <= set(names) and (
+                (y.index.get_level_values("time") == inputs.panel.time[times]).all()
+                and (
+                    y.index.get_level_values("site").map(str) == inputs.panel.site_ids[sites]
+                ).all()
+            )
+            if not same:
+                raise ValueError(
+                    "The rows of `y` are not those of X: their (site, time) index differs. Use "
+                    "`y.loc[X.index]`."
+                )
+    values = np.asarray(y, dtype=np.float64)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.shape != inputs.rows.site.shape:
+        raise ValueError(
+            f"`y` must have one value per row of X ({len(inputs.rows.site)}); got an array of "
+            f"shape {values.shape}."
+        )
+    if np.isinf(values).any():
+        row = int(np.argmax(np.isinf(values)))
+        site = inputs.panel.site_ids[inputs.rows.site[row]]
+        time = inputs.panel.time[inputs.rows.time[row]]
+        raise ValueError(f"`y` is infinite at site {site!r} on {time:%Y-%m-%d}.")
+    return values
+
+
+def _table_values(y, n_samples):
+    """Check one value per row as scikit-learn does, letting NaN through."""
+    values = column_or_1d(y, warn=True)
+    if values.dtype.kind in "OSU":
+        values = values.astype(np.float64)
+    if len(values) != n_samples:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: [{n_samples}, "
+            f"{len(values)}]"
+        )
+    if np.isinf(values).any():
+        raise ValueError("Input y contains infinity or a value too large for dtype('float64').")
+    return values.astype(np.float64)
