@@ -22,8 +22,8 @@ class EncoderLayer(nn.Module):
         Width of the tokens, attention heads, width inside the feed-forward part.
     dropout : float, default=0.1
         Dropout rate behind attention and in the feed-forward part.
-    attention_dropout : float or None, default=None
-        Dropout rate of the attention weights; None takes `dropout`.
+    attention_dropout : float, default=0.0
+        Dropout rate of the attention weights.
 
     References
     ----------
@@ -37,10 +37,10 @@ class EncoderLayer(nn.Module):
     torch.Size([3, 5, 8])
     """
 
-    def __init__(self, d_model, n_heads, d_feedforward, dropout=0.1, attention_dropout=None):
+    def __init__(self, d_model, n_heads, d_feedforward, dropout=0.1, attention_dropout=0.0):
         super().__init__()
         self.n_heads = n_heads
-        self.attention_dropout = dropout if attention_dropout is None else attention_dropout
+        self.attention_dropout = attention_dropout
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.project = nn.Linear(d_model, d_model)
         self.expand = nn.Linear(d_model, d_feedforward)
