@@ -114,15 +114,15 @@ def write_long(panel, target=None):
 
 
 # ---------------------------------------------------------------------- parts
-def _level(index, name):
-    """Give the used values of an index level and each row's code among them."""
+def _level(index, name, missing="raise"):
+    """Give the used values of an index level and each row's code among them (-1 = missing)."""
     position = index.names.index(name)
     if isinstance(index, pd.MultiIndex):
         codes, values = np.asarray(index.codes[position]), index.levels[position]
-        if (codes < 0).any():
+        if missing == "raise" and (codes < 0).any():
             raise ValueError(f"The index level {name!r} has missing values.")
-        used = pd.unique(codes)  # order of appearance
-        lookup = np.empty(len(values), dtype=np.intp)
+        used = pd.unique(codes[codes >= 0])  # order of appearance
+        lookup = np.full(len(values) + 1, -1, dtype=np.intp)  # the last serves code -1
         lookup[used] = np.arange(len(used))
         return values[used], lookup[codes]
     codes, values = pd.factorize(index)
@@ -240,7 +240,7 @@ def _site_table(index, site, site_ids):
     for name in index.names:
         if name in ("site", "time") or name is None:
             continue
-        values, codes = _level(index, name)
+        values, codes = _level(index, name, missing="keep")
         first = np.full(len(site_ids), -1)
         first[site[::-1]] = codes[::-1]
         odd = np.flatnonzero(first[site] != codes)
@@ -249,5 +249,5 @@ def _site_table(index, site, site_ids):
                 f"The index level {name!r} must be constant at each site; it varies at "
                 f"{site_ids[site[odd[0]]]!r}."
             )
-        table[str(name)] = values.take(first)
+        table[str(name)] = values.take(first, allow_fill=True, fill_value=np.nan)
     return table

@@ -54,7 +54,10 @@ def site_of_samples(X):
         if "site" in X.index.names:
             values, codes = _level(X.index, "site")
             ids = pd.Index(site_strings(values, "the index"), dtype="str", name="site")
-            return SampleSites(codes, ids, _site_table(X.index, codes, ids))
+            table = _site_table(X.index, codes, ids)
+            if len(ids) == len(X):  # each row its own site: the columns describe it
+                table = table.join(X.set_axis(ids, axis=0))
+            return SampleSites(codes, ids, table)
         labels = X.index if X.index.is_unique else range(len(X))
         ids = pd.Index(list(map(str, labels)), dtype="str", name="site")
         return SampleSites(np.arange(len(X)), ids, X.set_axis(ids, axis=0))

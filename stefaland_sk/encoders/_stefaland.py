@@ -269,7 +269,7 @@ def _chunks(segments, window):
     stride = max(1, window // 2)
     for site, begin, end in zip(segments.site, segments.start, segments.stop, strict=True):
         length = min(window, end - begin)
-        starts = list(range(begin, end - length, stride)) + [end - length]
+        starts = [*range(begin, end - length, stride), end - length]
         fresh = begin
         for start in starts:
             rows.append((site, start, length, fresh))

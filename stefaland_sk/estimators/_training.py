@@ -139,6 +139,8 @@ def train_network(module, dataset, valid, criterion, plan):
         net.fit(dataset, y=None)
     # The net is kept and pickled; the data it was trained on is not.
     net.train_split = None
+    net.module_.zero_grad(set_to_none=True)
+    net.optimizer_.state.clear()
     net.module_.eval()
     return net
 
