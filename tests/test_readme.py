@@ -1,0 +1,49 @@
+"""The README's lines run as printed, and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+README = (REPO / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_code_of_the_readme_runs(number, capsys):
+    exec(compile(BLOCKS[number], f"README.md, block {number + 1}", "exec"), {})
+    assert capsys.readouterr().out, "a block of the README ends by printing its result"
+
+
+def test_the_first_result_takes_about_ten_lines():
+    code = [line for line in BLOCKS[0].splitlines() if line.strip() and not line.startswith("#")]
+    assert len(code) <= 10
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(path.relative_to(REPO).as_posix() for path in (REPO / "docs").glob("*.md")),
+    ],
+)
+def test_links_between_pages_lead_somewhere(page):
+    text = (REPO / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)\)", text)
+    local = [target for target in targets if "://" not in target]
+    home = (REPO / page).parent
+    absent = [
+        t
+        for t in local
+        if not ((home / t).exists() or (home / f"{t}.md").exists() or (REPO / f"{t}.md").exists())
+    ]
+    assert not absent, f"{page} links to {absent}"
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_two_commands_exist(target):
+    assert f"make {target}" in README
+    assert re.search(rf"^{target}:", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
