@@ -7,7 +7,7 @@ import pandas as pd
 
 from stefaland_sk._core import check_number
 from stefaland_sk.data import Panel
-from stefaland_sk.datasets._base import choose_forcings
+from stefaland_sk.datasets._base import choose_forcings, give
 from stefaland_sk.datasets._bucket import PARAMETERS, simulate_bucket
 from stefaland_sk.datasets._climate_indices import climate_indices
 from stefaland_sk.datasets._landscape import make_climate, make_ground, make_plants, make_regions
@@ -35,6 +35,15 @@ class CatchmentTruth:
     fluxes : dict of str to DataFrame of shape (n_sites, n_times)
         ``quick_runoff``, ``base_runoff``, ``et``, ``pet`` [mm/d], and the stores
         ``snow``, ``soil``, ``quick``, ``base`` [mm] at the end of each day.
+
+    Examples
+    --------
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y, truth = make_catchments(
+    ...     n_sites=4, n_years=1, n_regions=2, random_state=0, return_truth=True
+    ... )
+    >>> truth.parameters.shape, truth.parameters.attrs["units"]["capacity"]
+    ((4, 7), 'mm')
     """
 
     parameters: pd.DataFrame
@@ -165,10 +174,7 @@ def make_catchments(
     y = _observe(runoff, noise, unlabelled, missing, rngs)
     y = pd.DataFrame(y, index=index, columns=time[keep])
     X = _make_panel(weather, forcings, attributes, sites, time[keep], keep, missing, rngs)
-    data = (X, y)
-    if as_frame:
-        frame, series = X.to_long(y)
-        data = (frame, series.rename("runoff"))
+    data = give(X, y, "runoff", as_frame)
     if not return_truth:
         return data
     return *data, _make_truth(parameters, runoff, fluxes, weather, keep, y)
