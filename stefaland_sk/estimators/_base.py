@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import keep_period
 from stefaland_sk.estimators._inputs import read_inputs, read_target
 from stefaland_sk.metrics import site_scores
@@ -45,8 +46,12 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
             target = keep_period(target, panel.time, period)
             if not np.isfinite(target).any():
                 raise ValueError(f"No target is observed in `fit_period`={period!r}.")
-        self._fit(*_crop(panel, target, getattr(self, "warmup", 0)))
+        self._fit(*_crop(panel, target, self._n_history()))
         return self
+
+    def _n_history(self):
+        """Give the number of steps before the first target that `_fit` wants to see."""
+        return getattr(self, "warmup", 0) or 0
 
     def predict(self, X):
         """Predict the target.
@@ -105,12 +110,20 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
         return tags
 
 
-def _crop(panel, target, warmup):
-    """Keep the steps that matter for fitting: observed ones and their warm-up."""
+def _crop(panel, target, n_history):
+    """Keep the steps that matter for fitting: observed ones and their history."""
     if panel.time is None:
         return panel, target
     observed = np.flatnonzero(np.isfinite(target).any(axis=0))
-    first, last = max(observed[0] - (warmup or 0), 0), observed[-1]
+    first, last = max(observed[0] - n_history, 0), observed[-1]
     if (first, last) == (0, panel.n_times - 1):
         return panel, target
     return panel.sel_time(*panel.time[[first, last]]), target[:, first : last + 1]
+
+
+def least_value(bound, observed):
+    """Give the least value to be predicted; "auto" is 0 where no target is negative."""
+    if isinstance(bound, str):
+        check_option("lower_bound", bound, ["auto"])
+        return 0.0 if observed.min() >= 0 else None
+    return check_number("lower_bound", bound, none=True)

@@ -10,6 +10,9 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from stefaland_sk._core import SplitWarning
 from stefaland_sk.data import LongTable, Panel, align_target, dealt_at_random, is_long, read_long
 
+# Sites looked at together where only a part of a panel need be in memory.
+_SITES_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -23,7 +26,8 @@ class Inputs:
         """Align predictions of shape (n_sites, n_times) with the caller's samples."""
         if self.kind == "long":
             return self.rows.to_rows(values)
-        return values[:, 0] if self.kind == "table" else values
+        # Without a time axis a sample has one value, in whatever form X came.
+        return values[:, 0] if self.panel.time is None else values
 
 
 def read_inputs(estimator, X, *, reset, allow_nan=True):
@@ -181,6 +185,39 @@ def _warn_of_dealt_rows(panel):
             "stefaland_sk.model_selection.SiteKFold or LeaveRegionOut.",
             SplitWarning,
             stacklevel=5,
+        )
+
+
+# ---------------------------------------------------------------------- missing forcing
+def missing_forcing(panel):
+    """Mark (site, variable) where a forcing variable is missing on every day."""
+    missing = np.zeros((panel.n_sites, panel.n_forcings), dtype=bool)
+    if panel.n_times:
+        for first in range(0, panel.n_sites, _SITES_AT_ONCE):
+            sites = slice(first, first + _SITES_AT_ONCE)
+            forcing = panel[sites].forcing
+            for i in range(panel.n_forcings):  # one plane at a time bounds the memory
+                missing[sites, i] = np.isnan(forcing[:, :, i]).all(axis=1)
+    return missing
+
+
+def describe_missing_forcing(panel, missing):
+    """Say which forcing variable is missing where, as the first half of a message."""
+    site, variable = np.argwhere(missing)[0]
+    return (
+        f"The forcing {panel.forcing_names[variable]!r} is missing (NaN) on every day at site "
+        f"{panel.site_ids[site]!r}, and at {int(missing.any(axis=1).sum())} of {panel.n_sites} "
+        "sites at least one is"
+    )
+
+
+def refuse_empty_forcing(panel, estimator, advice):
+    """Raise if a site has a forcing variable that is missing throughout."""
+    missing = missing_forcing(panel)
+    if missing.any():
+        raise ValueError(
+            f"{describe_missing_forcing(panel, missing)}; {type(estimator).__name__} cannot do "
+            f"without. {advice}"
         )
 
 

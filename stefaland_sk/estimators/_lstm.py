@@ -1,6 +1,7 @@
 """The LSTM comparator."""
 
-from stefaland_sk.estimators._neural import NeuralPanelRegressor, refuse_empty_forcing
+from stefaland_sk.estimators._inputs import refuse_empty_forcing
+from stefaland_sk.estimators._neural import NeuralPanelRegressor
 from stefaland_sk.modules import RecurrentRegressor
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_number
 from stefaland_sk.data import PanelScaler, find_segments
-from stefaland_sk.estimators._base import BasePanelRegressor
+from stefaland_sk.estimators._base import BasePanelRegressor, least_value
 from stefaland_sk.estimators._training import (
     TrainingPlan,
     resolve_device,
@@ -84,7 +84,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         self.target_mean_ = float(target[observed].mean(dtype=np.float64))
         std = float(target[observed].std(dtype=np.float64))
         self.target_std_ = std if std > 0 else 1.0
-        self.lower_bound_ = _lower_bound(self.lower_bound, target[observed])
+        self.lower_bound_ = least_value(self.lower_bound, target[observed])
         scaled = (target - self.target_mean_) / self.target_std_
         criterion = SiteCriterion(loss, torch.as_tensor(_site_std(scaled, labelled)))
         aside = np.zeros(len(labelled), dtype=bool)
@@ -171,14 +171,6 @@ def _present(panel):
     return np.ones((panel.n_sites, 1), bool) if panel.time is None else panel.present()
 
 
-def _lower_bound(bound, observed):
-    """Give the least value to be predicted; "auto" is 0 where no target is negative."""
-    if isinstance(bound, str):
-        check_option("lower_bound", bound, ["auto"])
-        return 0.0 if observed.min() >= 0 else None
-    return check_number("lower_bound", bound, none=True)
-
-
 def _site_std(scaled, labelled):
     """Spread of each site's scaled target, with a floor relative to the typical one."""
     std = np.ones(len(scaled), dtype=np.float32)
@@ -187,25 +179,3 @@ def _site_std(scaled, labelled):
         typical = np.median(std[labelled])
         std += _STD_FLOOR * (typical if typical > 0 else 1.0)
     return std
-
-
-def refuse_empty_forcing(panel, estimator, advice):
-    """Raise if a site has a forcing variable that is missing throughout."""
-    missing = missing_forcing(panel)
-    if missing.any():
-        site, variable = np.argwhere(missing)[0]
-        raise ValueError(
-            f"The forcing {panel.forcing_names[variable]!r} is missing (NaN) on every day at site "
-            f"{panel.site_ids[site]!r}, and at {int(missing.any(axis=1).sum())} of "
-            f"{panel.n_sites} sites at least one is; {type(estimator).__name__} cannot do without. "
-            f"{advice}"
-        )
-
-
-def missing_forcing(panel):
-    """Mark (site, variable) where a forcing variable is missing on every day."""
-    if panel.n_forcings == 0 or panel.n_times == 0:
-        return np.zeros((panel.n_sites, panel.n_forcings), dtype=bool)
-    forcing = panel.forcing
-    planes = [np.isnan(forcing[:, :, i]).all(axis=1) for i in range(panel.n_forcings)]
-    return np.stack(planes, axis=1)

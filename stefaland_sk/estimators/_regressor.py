@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import DataWarning, LeakageWarning, check_number
 from stefaland_sk.encoders import StefaLandEncoder
-from stefaland_sk.estimators._neural import NeuralPanelRegressor, missing_forcing
+from stefaland_sk.estimators._inputs import missing_forcing
+from stefaland_sk.estimators._neural import NeuralPanelRegressor
 from stefaland_sk.estimators._transformer import StefaLandTransformer
 from stefaland_sk.estimators._windows import as_tensor
 from stefaland_sk.modules import FinetuneHead
