@@ -1,9 +1,12 @@
 """What a panel is: sites with attributes and forcing, their targets, units and gaps."""
 
+from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
+from stefaland_sk.data._report import PanelReport
 from stefaland_sk.data._samples import SampleSites, is_labelled, site_of_samples
 from stefaland_sk.data._scaling import PanelScaler
+from stefaland_sk.data._schema import Variable, known_variable
 from stefaland_sk.data._segments import (
     Segments,
     dealt_at_random,
@@ -11,19 +14,25 @@ from stefaland_sk.data._segments import (
     steps_into_segment,
 )
 from stefaland_sk.data._target import align_target, keep_period, period_mask
+from stefaland_sk.data._units import normalise_unit
 
 __all__ = [
+    "Finding",
     "LongTable",
     "Panel",
+    "PanelReport",
     "PanelScaler",
     "SampleSites",
     "Segments",
+    "Variable",
     "align_target",
     "dealt_at_random",
     "find_segments",
     "is_labelled",
     "is_long",
     "keep_period",
+    "known_variable",
+    "normalise_unit",
     "period_mask",
     "read_long",
     "site_of_samples",

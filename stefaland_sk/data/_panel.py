@@ -346,7 +346,7 @@ class Panel:
                 f"{self.time[0]:%Y-%m-%d} to {self.time[-1]:%Y-%m-%d}."
             )
         first = self._times.start
-        times = slice(first + inside.start, first + inside.stop)
+        times = slice(first + int(inside.start), first + int(inside.stop))
         return self._from_store(self._store, self._rows, times)
 
     def assign(self, *, attributes=None, sites=None, groups=None, units=None):

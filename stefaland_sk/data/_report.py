@@ -1,0 +1,124 @@
+"""The report of `Panel.check`: what usually goes wrong with data, in words."""
+
+from dataclasses import asdict
+
+import pandas as pd
+
+from stefaland_sk.data._facts import gather, record_table
+from stefaland_sk.data._finding import Finding
+from stefaland_sk.data._findings import RULES
+from stefaland_sk.data._findings_target import TARGET_RULES
+from stefaland_sk.data._target import align_target
+
+_SEVERITIES = ("error", "warning", "note")
+
+
+class PanelReport:
+    """What was found in a panel; prints as text.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        Everything that was found.
+    title : str
+        The panel in a few words.
+    records : DataFrame
+        The record of each site.
+
+    Attributes
+    ----------
+    records : DataFrame indexed by site
+        ``n_steps`` with forcing, ``first`` and ``last`` of them, ``n_absent`` steps between
+        these two in ``n_gaps`` runs, the ``longest_gap``; with a target ``n_target``
+        observations, ``n_usable`` of them at a step with forcing.
+
+    Examples
+    --------
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+    >>> report = X.check(y)
+    >>> report.ok, list(report.frame().columns)
+    (True, ['severity', 'kind', 'variable', 'site', 'n', 'message'])
+    """
+
+    def __init__(self, findings, title, records):
+        self.findings = sorted(findings, key=lambda found: _SEVERITIES.index(found.severity))
+        self.title = title
+        self.records = records
+
+    @property
+    def ok(self):
+        """Whether nothing serious (no error) was found."""
+        return not any(found.severity == "error" for found in self.findings)
+
+    def frame(self):
+        """Give the findings as a table.
+
+        Returns
+        -------
+        DataFrame
+            One row per finding, worst first, with the columns ``severity``, ``kind``,
+            ``variable``, ``site``, ``n`` and ``message``.
+        """
+        columns = ["severity", "kind", "variable", "site", "n", "message"]
+        return pd.DataFrame([asdict(found) for found in self.findings], columns=columns)
+
+    def __str__(self):
+        counts = dict.fromkeys(_SEVERITIES, 0)
+        for found in self.findings:
+            counts[found.severity] += 1
+        summary = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
+        lines = [self.title, summary]
+        for severity in _SEVERITIES:
+            messages = [found.message for found in self.findings if found.severity == severity]
+            if messages:
+                lines += ["", f"{severity.capitalize()}{'' if len(messages) == 1 else 's'}:"]
+                lines += [f"  - {message}" for message in messages]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def check_panel(panel, target=None):
+    """Look for what usually goes wrong with data; see `Panel.check`.
+
+    Parameters
+    ----------
+    panel : Panel
+        The inputs.
+    target : DataFrame, DataArray or array-like, default=None
+        Target to check with the inputs. One that does not fit the panel is reported,
+        not raised.
+
+    Returns
+    -------
+    PanelReport
+        What was found.
+    """
+    facts, found = gather(panel), []
+    title, name, unit = repr(panel), "target", None
+    if panel.n_sites == 0:
+        nothing = Finding("error", "empty", "The panel has no sites.")
+        return PanelReport([nothing], title, record_table(panel, facts))
+    if target is not None:
+        name, unit = _name_of(target, panel)
+        try:
+            facts.target = align_target(target, panel, "y").reshape(panel.n_sites, -1)
+        except (TypeError, ValueError) as error:
+            found.append(Finding("error", "target", f"The target does not fit: {error}", name))
+    records = record_table(panel, facts)
+    for rule in RULES:
+        found += rule(panel, facts, records)
+    if facts.target is not None:
+        for rule in TARGET_RULES:
+            found += rule(panel, facts, records, name, unit)
+    return PanelReport(found, title, records)
+
+
+def _name_of(target, panel):
+    """Give the target's name and unit, as far as it says."""
+    name = getattr(target, "name", None)
+    attrs = getattr(target, "attrs", None) or {}
+    name = str(name) if isinstance(name, str) else str(attrs.get("name", "target"))
+    unit = attrs.get("units", panel.units.get(name))
+    return name, unit if isinstance(unit, str | None) else None

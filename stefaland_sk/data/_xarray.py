@@ -1,0 +1,320 @@
+"""Panels to xarray datasets and back."""
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from stefaland_sk._core import DataWarning
+from stefaland_sk.data._ids import as_site_ids
+from stefaland_sk.data._panel import Panel
+
+# What the variables' own attrs cannot say stands in this attribute of the dataset, as JSON.
+_REST = "panel"
+
+
+def read_xarray(
+    dataset, *, site_dim="site", time_dim="time", forcings=None, attributes=None, groups=None
+):
+    """Turn a dataset into a panel; see `Panel.from_xarray`.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Numbers on (site, time) are forcing, numbers on (site) attributes; coordinates and
+        texts on (site) go to the site table. Variables on other dimensions are left out,
+        with a warning unless both lists below are given.
+    site_dim, time_dim : str, default="site", "time"
+        Names of the two dimensions. A dataset without `time_dim` makes a panel without
+        time axis.
+    forcings, attributes : list of str, default=None
+        Names to take, in this order; None takes all.
+    groups : dict, default=None
+        Attribute groups; None reads ``attrs["group"]``.
+
+    Returns
+    -------
+    Panel
+        The panel.
+
+    Raises
+    ------
+    TypeError
+        If `dataset` is not a Dataset, its times are not time stamps, or a variable to be
+        taken is not numeric.
+    ValueError
+        If a dimension, the identifiers or a variable are missing.
+    """
+    _check_dataset(dataset, site_dim, time_dim)
+    site_ids = as_site_ids(_texts(dataset[site_dim].values), f"the dimension {site_dim!r}")
+    time = _read_time(dataset, time_dim)
+    forcings, attributes, rest = _sort_variables(dataset, site_dim, time_dim, forcings, attributes)
+    table = {name: _numbers(dataset[name], name) for name in attributes}
+    sites = _read_sites(dataset, site_dim, site_ids, rest)
+    extra = json.loads(dataset.attrs.get(_REST, "{}"))
+    return Panel(
+        pd.DataFrame(table, index=site_ids),
+        _read_forcing(dataset, (site_dim, time_dim), forcings),
+        time=time,
+        forcing_names=[str(name) for name in forcings] or None,
+        sites=sites,
+        units=_read_units(dataset, [*forcings, *attributes, *rest], extra),
+        groups=_read_groups(dataset, attributes, extra) if groups is None else groups,
+    )
+
+
+def write_xarray(panel):
+    """Turn a panel into a dataset; see `Panel.to_xarray`.
+
+    Raises
+    ------
+    ValueError
+        If a variable is named like a dimension.
+    """
+    taken = {"site", "time", *panel.forcing_names, *panel.attribute_names}
+    for name in ("site", "time"):
+        if name in panel.forcing_names + panel.attribute_names:
+            raise ValueError(
+                f"A variable of this panel is named {name!r}, which in a dataset is a dimension. "
+                "Rename it first."
+            )
+    units, groups = panel.units, panel.groups
+    owner = {member: group for group, members in groups.items() for member in members}
+
+    def attrs(name):
+        found = {"units": units.get(name), "group": owner.get(name)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    coords = {"site": np.array(list(panel.site_ids), dtype=str)}
+    if panel.time is not None:
+        coords["time"] = panel.time
+    said = set(panel.forcing_names + panel.attribute_names)
+    for column, values in panel.sites.items():
+        # A dataset has one name for one thing; a panel may know `lat` as column and attribute.
+        name = column if column not in taken else f"site_{column}"
+        more = {} if name == column else {"column": column}
+        coords[name] = ("site", _plain(values), attrs(column) | more)
+        said.add(column)
+    forcing, table = panel.forcing, panel.attributes
+    variables = {
+        name: (("site", "time"), forcing[:, :, i], attrs(name))
+        for i, name in enumerate(panel.forcing_names)
+    }
+    variables |= {name: ("site", table[name].to_numpy(), attrs(name)) for name in table.columns}
+    dataset = xr.Dataset(variables, coords)
+    rest = {"units": {name: unit for name, unit in units.items() if name not in said}}
+    if _read_groups(dataset, panel.attribute_names, {}) != groups:
+        rest["groups"] = groups  # an order, or an empty group, that the variables cannot say
+    rest = {key: value for key, value in rest.items() if value}
+    if rest:
+        dataset.attrs[_REST] = json.dumps(rest)
+    return dataset
+
+
+# ---------------------------------------------------------------------- reading
+def _check_dataset(dataset, site_dim, time_dim):
+    """Raise unless there is a dataset with identified sites."""
+    if isinstance(dataset, xr.DataArray):
+        last = dataset.dims[-1] if dataset.ndim == 3 else None
+        way = f"to_dataset(dim={last!r})" if last else "to_dataset(name='prcp')"
+        raise TypeError(
+            f"A panel is read from a Dataset, whose variables have names; got a DataArray with "
+            f"the dimensions {dataset.dims}. Use `array.{way}`."
+        )
+    if not isinstance(dataset, xr.Dataset):
+        raise TypeError(f"A panel is read from an xarray Dataset; got {type(dataset).__name__}.")
+    dims = list(dataset.sizes)
+    if site_dim not in dims:
+        raise ValueError(
+            f"The dataset has no dimension {site_dim!r}; its dimensions are {dims}. Name the one "
+            "that counts the sites with `site_dim=`."
+        )
+    if site_dim not in dataset.coords:
+        raise ValueError(
+            f"The dimension {site_dim!r} has no coordinate with the identifiers of the sites. Use "
+            f"`dataset.assign_coords({{{site_dim!r}: identifiers}})`."
+        )
+    if time_dim in dims and time_dim not in dataset.coords:
+        raise ValueError(
+            f"The dimension {time_dim!r} has no coordinate with the times. Use "
+            f"`dataset.assign_coords({{{time_dim!r}: times}})`."
+        )
+    if time_dim not in dims:
+        for name in dims:
+            if name in dataset.coords and dataset[name].dtype.kind == "M":
+                raise ValueError(
+                    f"The dataset has no dimension {time_dim!r}; its dimensions are {dims}. Name "
+                    f"the one that counts the steps, perhaps `time_dim={name!r}`."
+                )
+
+
+def _read_time(dataset, time_dim):
+    """Read the times, or None."""
+    if time_dim not in dataset.sizes:
+        return None
+    index = dataset[time_dim].to_index()
+    if isinstance(index, pd.DatetimeIndex):
+        return index
+    kind = f"dtype {index.dtype}"
+    if hasattr(index, "calendar"):
+        kind = f"the calendar {index.calendar!r}"
+    raise TypeError(
+        f"The coordinate {time_dim!r} must hold time stamps of the usual calendar; got {kind}. Use "
+        "`xarray.decode_cf(dataset)` or `dataset.convert_calendar('standard')`."
+    )
+
+
+def _sort_variables(dataset, site_dim, time_dim, forcings, attributes):
+    """Tell which variables are forcing, which attributes and which belong to the site table."""
+    found, others = {"forcings": [], "attributes": []}, []
+    coords = [
+        name for name in dataset.coords if dataset[name].dims == (site_dim,) and name != site_dim
+    ]
+    for name, variable in dataset.data_vars.items():
+        if set(variable.dims) == {site_dim, time_dim} and _is_number(variable):
+            found["forcings"].append(name)
+        elif variable.dims == (site_dim,):
+            (found["attributes"] if _is_number(variable) else coords).append(name)
+        elif site_dim in variable.dims or time_dim in variable.dims:
+            others.append(name)
+    if others and (forcings is None or attributes is None):
+        what = ", ".join(f"{name} {dataset[name].dims}" for name in others[:5])
+        warnings.warn(
+            f"Left out of the panel, which holds numbers on ({site_dim}, {time_dim}) and on "
+            f"({site_dim}): {what}{' ...' if len(others) > 5 else ''}. Drop them, or list what "
+            "you want in `forcings=` and `attributes=`, to silence this.",
+            DataWarning,
+            stacklevel=4,
+        )
+    asked = {"forcings": forcings, "attributes": attributes}
+    dims = {"forcings": (site_dim, time_dim), "attributes": (site_dim,)}
+    for label, names in asked.items():
+        if names is not None:
+            _check_asked(dataset, label, names, dims[label])
+            found[label] = list(names)
+    return found["forcings"], found["attributes"], coords
+
+
+def _check_asked(dataset, label, names, dims):
+    """Raise unless the named variables exist, on the right dimensions, and are numbers."""
+    missing = [name for name in names if name not in dataset.variables]
+    if missing:
+        raise ValueError(
+            f"`{label}` names the unknown variables {missing}; there are "
+            f"{sorted(map(str, dataset.data_vars))}."
+        )
+    for name in names:
+        if set(dataset[name].dims) != set(dims):
+            raise ValueError(
+                f"`{label}` names {name!r}, which has the dimensions {dataset[name].dims}; "
+                f"expected {dims}."
+            )
+        if not _is_number(dataset[name]):
+            raise TypeError(
+                f"The variable {name!r} in `{label}` is not numeric (dtype {dataset[name].dtype}). "
+                "Encode or drop it."
+            )
+
+
+def _is_number(variable):
+    """Tell whether a variable holds numbers; durations count."""
+    return getattr(variable.dtype, "kind", "O") in "fiubm"
+
+
+def _numbers(variable, name, dtype=np.float64):
+    """Give a variable's numbers; a duration in the unit of its file."""
+    values = variable.values
+    if values.dtype.kind != "m":
+        return values.astype(dtype)
+    # Older xarray turns every variable measured in "days" or "seconds" into a duration.
+    missing = np.isnat(values)
+    values = values / np.timedelta64(1, "D" if _duration_unit(variable) == "d" else "s")
+    return np.where(missing, np.nan, values).astype(dtype)
+
+
+def _duration_unit(variable):
+    """Give the unit in which a duration is read: the file's days, or seconds."""
+    return "d" if str(variable.encoding.get("units", "")).startswith("day") else "s"
+
+
+def _read_forcing(dataset, dims, names):
+    """Read forcing into one float32 (site, time, variable) array, a variable at a time."""
+    if not names:
+        return None
+    shape = (dataset.sizes[dims[0]], dataset.sizes[dims[1]], len(names))
+    forcing = np.empty(shape, dtype=np.float32)
+    for i, name in enumerate(names):
+        forcing[:, :, i] = _numbers(dataset[name].transpose(*dims), name, np.float32)
+    return forcing
+
+
+def _read_sites(dataset, site_dim, site_ids, names):
+    """Read the site table."""
+    columns = {}
+    for name in names:
+        values = dataset[name]
+        plain = _texts(values.values) if values.dtype.kind in "SUO" else values.values
+        if plain.dtype == object:  # files write a missing text as an empty one
+            plain = np.array([None if text == "" else text for text in plain], dtype=object)
+        columns[str(values.attrs.get("column", name))] = plain
+    return pd.DataFrame(columns, index=site_ids)
+
+
+def _texts(values):
+    """Decode bytes, which netCDF makes of texts; blanks at their end are filling."""
+
+    def text(value):
+        return value.decode("utf-8").rstrip("\x00 ") if isinstance(value, bytes) else value
+
+    if values.dtype.kind not in "SO":
+        return values
+    decoded = np.empty(values.shape, dtype=object)
+    decoded[:] = [text(value) for value in values]
+    return decoded
+
+
+def _read_units(dataset, names, extra):
+    """Read units of variables and of the site table."""
+    units = dict(extra.get("units", {}))
+    for name in names:
+        variable = dataset[name]
+        unit = variable.attrs.get("units")
+        if variable.dtype.kind == "m":
+            unit = _duration_unit(variable)
+        if unit is not None:
+            units[str(variable.attrs.get("column", name))] = str(unit)
+    return units
+
+
+def _read_groups(dataset, attributes, extra):
+    """Read attribute groups."""
+    groups, owner = {}, {}
+    for name in attributes:
+        group = dataset[name].attrs.get("group")
+        if group is not None:
+            owner[str(name)] = str(group)
+            groups.setdefault(str(group), []).append(str(name))
+    # The dataset's own list gives the order; variables dropped since then are no members.
+    ordered = {}
+    for group, members in extra.get("groups", {}).items():
+        kept = [name for name in members if owner.get(name) == group]
+        if kept or not members:
+            ordered[group] = kept
+    for group, members in groups.items():
+        listed = ordered.setdefault(group, [])
+        listed += [name for name in members if name not in listed]
+    return ordered
+
+
+# ---------------------------------------------------------------------- writing
+def _plain(column):
+    """Give a column of the site table as a numpy array that any file format can hold."""
+    if isinstance(column.dtype, np.dtype):
+        return column.to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        if column.isna().any():
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return column.to_numpy(dtype=column.dtype.numpy_dtype)
+    return column.astype(object).to_numpy()
