@@ -26,7 +26,9 @@ from stefaland_sk.datasets._weather import make_weather
 class CatchmentTruth:
     """What `make_catchments` knows and a model has to find out.
 
-    Attributes
+    Use it to see whether a model recovers what generated the data, beyond its score.
+
+    Parameters
     ----------
     parameters : DataFrame of shape (n_sites, n_parameters)
         Parameters of the bucket model, with their units in ``attrs["units"]``.
@@ -35,6 +37,10 @@ class CatchmentTruth:
     fluxes : dict of str to DataFrame of shape (n_sites, n_times)
         ``quick_runoff``, ``base_runoff``, ``et``, ``pet`` [mm/d], and the stores
         ``snow``, ``soil``, ``quick``, ``base`` [mm] at the end of each day.
+
+    See Also
+    --------
+    make_catchments : Gives this with ``return_truth=True``.
 
     Examples
     --------
