@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from stefaland_sk._core._checks import check_option
 
+from ._dropout import Dropout
 from ._recurrent import ConcatLinear
 
 
@@ -89,7 +90,7 @@ class FeedforwardAdapter(nn.Module):
         super().__init__()
         self.expand = ConcatLinear([d_model, n_forcings], 2 * d_model)
         self.contract = nn.Linear(2 * d_model, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, features, forcing, attributes):
         """Return the adapted features."""
@@ -120,7 +121,7 @@ class BottleneckAdapter(nn.Module):
         self.down = ConcatLinear([d_model, n_forcings], d_bottleneck)
         self.up = nn.Linear(d_bottleneck, d_model)
         self.norm = nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, features, forcing, attributes):
         """Return the adapted features."""
@@ -167,8 +168,8 @@ class ResidualAdapter(nn.Module):
         self.expand = ConcatLinear(sizes, 2 * d_model)
         self.contract = nn.Linear(2 * d_model, d_model)
         self.norm_first, self.norm_second = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
-        self.dropout_inner = nn.Dropout(min(2 * dropout, 1.0))
+        self.dropout = Dropout(dropout)
+        self.dropout_inner = Dropout(min(2 * dropout, 1.0))
 
     def forward(self, features, forcing, attributes):
         """Return the adapted features."""

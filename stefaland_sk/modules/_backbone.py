@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ._dropout import Dropout
 from ._embedding import uniform_parameter
 
 
@@ -47,7 +48,7 @@ class EncoderLayer(nn.Module):
         self.contract = nn.Linear(d_feedforward, d_model)
         self.norm_attention = nn.LayerNorm(d_model)
         self.norm_feedforward = nn.LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         # torch's own attention starts from these, so its layer and ours train alike.
         nn.init.xavier_uniform_(self.qkv.weight)
         nn.init.zeros_(self.qkv.bias)
@@ -120,7 +121,7 @@ class Backbone(nn.Module):
             for _ in range(config.n_layers)
         )
         self.norm = nn.LayerNorm(config.d_model)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def _positions(self, n_times):
         """Return the position rows of `n_times` days and of the static token."""

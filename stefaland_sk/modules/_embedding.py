@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from stefaland_sk._core._checks import check_option
 
+from ._dropout import dropout
+
 # Half-width of the uniform initialisation of tokens, positions and small networks.
 _INIT = 0.02
 
@@ -103,7 +105,7 @@ class VariableEmbedding(nn.Module):
         if self.mask_style == "scalar":
             values = torch.where(absent, self.mask_token, values)
         inner = F.gelu(values.unsqueeze(-1) * self.weight_in + self.bias_in)
-        inner = F.dropout(inner, self.dropout, self.training)
+        inner = dropout(inner, self.dropout, self.training)
         total = self.bias_out.sum(0)
         if self.mask_style == "vector":
             inner = inner.masked_fill(absent.unsqueeze(-1), 0.0)
@@ -157,5 +159,5 @@ class VariableHeads(nn.Module):
         """
         inner = F.linear(tokens, self.weight_in.flatten(0, 1), self.bias_in.flatten())
         inner = inner.unflatten(-1, (self.n_variables, self.d_embedding))
-        inner = F.dropout(F.gelu(inner), self.dropout, self.training)
+        inner = dropout(F.gelu(inner), self.dropout, self.training)
         return (inner * self.weight_out).sum(-1) + self.bias_out

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from stefaland_sk._core._checks import check_number, check_option
 
 from ._adapters import make_adapter
+from ._dropout import Dropout
 from ._recurrent import ConcatLinear, Recurrent
 
 
@@ -127,7 +128,7 @@ class FinetuneHead(nn.Module):
             self.convolve = nn.Conv1d(d_hidden, d_hidden, kernel_size=3, padding="same")
             self.mix = nn.Linear(d_hidden, d_hidden)
         self.recurrent = Recurrent(d_hidden, d_hidden, forget_bias, weight_dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(d_hidden, n_outputs)
 
     def hidden_states(self, features, forcing=None, attributes=None, state=None):
@@ -273,7 +274,7 @@ class RecurrentRegressor(nn.Module):
         self.n_forcings, self.n_attributes, self.n_outputs = n_forcings, n_attributes, n_outputs
         self.pre = ConcatLinear([n_forcings, n_attributes], d_hidden)
         self.recurrent = Recurrent(d_hidden, d_hidden, forget_bias, weight_dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(d_hidden, n_outputs)
 
     def hidden_states(self, forcing=None, attributes=None, state=None):

@@ -8,6 +8,7 @@ from torch import nn
 from stefaland_sk._core._config import BackboneConfig
 
 from ._backbone import Backbone
+from ._dropout import Dropout
 from ._embedding import VariableEmbedding, VariableHeads
 
 
@@ -66,7 +67,7 @@ class MaskedAutoencoder(nn.Module):
         self.encoder_to_decoder = nn.Linear(config.d_model, config.d_model)
         self.decoder = nn.LSTM(config.d_model, config.d_model, batch_first=True)
         self.decoder_norm = nn.LayerNorm(config.d_model)
-        self.decoder_dropout = nn.Dropout(config.dropout)
+        self.decoder_dropout = Dropout(config.dropout)
         self.forcing_heads = VariableHeads(config.n_forcings, *sizes)
         self.attribute_heads = VariableHeads(config.n_attributes, *sizes)
 
