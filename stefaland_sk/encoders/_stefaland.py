@@ -174,7 +174,9 @@ class StefaLandEncoder:
             for first in range(0, panel.n_sites, _WINDOWS_AT_ONCE):
                 part = panel[first : first + _WINDOWS_AT_ONCE]
                 forcing = self.scaler.scale_forcing(part)
-                chunks = _chunks(find_segments(~np.isnan(forcing).all(axis=2)), self.window)
+                # Steps at which the panel has other variables than the encoder's count too.
+                present = part.present() | ~np.isnan(forcing).all(axis=2)
+                chunks = _chunks(find_segments(present), self.window)
                 counts = np.zeros(part.n_sites)
                 for length in np.unique(chunks[:, 2]):
                     group = chunks[chunks[:, 2] == length]

@@ -1,7 +1,7 @@
 """The door of every estimator: what X and y may be, turned into a panel and back."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,7 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
         _remember(estimator, inputs)
     elif inputs.kind != "table":
         _compare(estimator, inputs.panel)
+        inputs = replace(inputs, panel=_take_variables(estimator, inputs.panel))
     return inputs
 
 
@@ -171,6 +172,25 @@ def _compare(estimator, panel):
                 f"X lacks {len(missing)} of the {len(wanted)} {label} that this {name} was fitted "
                 f"on: {missing[:5]}. X has {there}."
             )
+
+
+def _take_variables(estimator, panel):
+    """Leave out variables that `fit` has not seen: a pretrained encoder may know them."""
+    forcings, attributes = estimator.forcing_names_, estimator.attribute_names_
+    if set(panel.attribute_names) != set(attributes):
+        panel = panel.assign(attributes=panel.attributes[attributes])
+    if set(panel.forcing_names) == set(forcings):
+        return panel
+    columns = [panel.forcing_names.index(name) for name in forcings]
+    return Panel(
+        panel.attributes,
+        panel.forcing[:, :, columns],
+        time=panel.time,
+        sites=panel.sites,
+        forcing_names=forcings,
+        units=panel.units,
+        groups=panel.groups,
+    )
 
 
 def _warn_of_dealt_rows(panel):

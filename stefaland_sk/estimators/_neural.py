@@ -139,6 +139,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
             min(warmup, n_times),
             target=as_tensor(scaled, self.device_),
             random=random,
+            padding=0.0,  # unlike the encoder, the networks trained here know no NaN
         )
 
     def _predict(self, panel):

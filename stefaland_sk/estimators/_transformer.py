@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -318,6 +319,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_is_fitted(self, "encoder_")
         inputs = read_inputs(self, X, reset=False)
         pooled = inputs.panel.time is None or self.pool is not None
+        if not pooled and inputs.kind == "panel":
+            self._refuse_frame()
         days, site = self.encoder_.encode(
             inputs.panel,
             device=resolve_device(self.device),
@@ -327,6 +330,17 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             features = self._pooled(days, site)
             return features[inputs.rows.site] if inputs.kind == "long" else features
         return inputs.rows.to_rows(days) if inputs.kind == "long" else days
+
+    def _refuse_frame(self):
+        """Raise if `set_output` asks for a DataFrame of what has three axes."""
+        output = getattr(self, "_sklearn_output_config", {}).get("transform")
+        output = output or get_config()["transform_output"]
+        if output != "default":
+            raise ValueError(
+                "The features of a panel's days have the axes (site, time, feature), which the "
+                f"output {output!r} cannot hold. Set `pool`, give `panel.to_long()`, or use "
+                "`set_output(transform='default')`."
+            )
 
     def _pooled(self, days, site):
         """Reduce the days of a site to one vector."""

@@ -26,12 +26,27 @@ class WindowDataset(torch.utils.data.Dataset):
         What is to be predicted; NaN = not observed. Windows without any are left out.
     finish : callable, default=None
         ``finish(inputs, truth) -> inputs, truth``, applied to each batch.
+    random : bool, default=True
+        Whether places and order change from epoch to epoch.
+    padding : float, default=nan
+        What inputs hold behind the end of a short segment.
     """
 
     def __init__(
-        self, series, static, segments, window, warmup, *, target=None, finish=None, random=True
+        self,
+        series,
+        static,
+        segments,
+        window,
+        warmup,
+        *,
+        target=None,
+        finish=None,
+        random=True,
+        padding=torch.nan,
     ):
         self.series, self.static, self.target = series, static, target
+        self.padding = padding
         self.window, self.warmup, self.finish, self.random = window, warmup, finish, random
         usable = segments.length > warmup
         self.site = torch.as_tensor(segments.site[usable])
@@ -78,7 +93,7 @@ class WindowDataset(torch.utils.data.Dataset):
         inputs = {name: values[site[:, None], steps] for name, values in self.series.items()}
         if outside.any():
             for values in inputs.values():
-                values[outside] = torch.nan if values.is_floating_point() else 0
+                values[outside] = self.padding
         inputs |= {name: values[site] for name, values in self.static.items()}
         truth = {"site": site}
         if self.target is not None:
