@@ -11,36 +11,123 @@ from stefaland_sk.data._panel import Panel
 
 @dataclass(frozen=True)
 class LongTable:
-    """A panel made from a long table, and where each row of the table went."""
+    """A panel made from a long table, and where each row of the table went.
+
+    Parameters
+    ----------
+    panel : Panel
+        The panel.
+    site, time : ndarray of int of shape (n_rows,)
+        Position of each row's site and time in the panel.
+
+    Examples
+    --------
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+    >>> table = read_long(X.to_long()[::-1])
+    >>> rows = table.to_rows(table.panel.variable("prcp"))
+    >>> bool((rows == X.to_long()["prcp"][::-1]).all())
+    True
+    """
 
     panel: Panel
-    site: np.ndarray  # (n_rows,) position of the row's site in the panel
-    time: np.ndarray  # (n_rows,) position of the row's time in the panel
+    site: np.ndarray
+    time: np.ndarray
 
     def to_rows(self, values):
-        """Gather a (site, time) array into the caller's rows."""
+        """Gather a (site, time) array into the caller's rows.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_sites, n_times)
+            Aligned with the panel.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Aligned with the rows of the long table.
+        """
         return np.asarray(values)[self.site, self.time]
 
     def from_rows(self, values):
-        """Scatter one value per row into a float32 (site, time) array, NaN elsewhere."""
+        """Scatter one value per row over sites and times.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_rows,)
+            Aligned with the rows of the long table.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_sites, n_times)
+            Aligned with the panel, NaN where there is no row.
+        """
         spread = np.full((self.panel.n_sites, self.panel.n_times), np.nan, dtype=np.float32)
         spread[self.site, self.time] = values
         return spread
 
 
 def is_long(X):
-    """Tell whether X is a DataFrame with index levels site and time."""
+    """Tell whether X is a long table.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for a DataFrame with the index levels ``site`` and ``time``.
+
+    Examples
+    --------
+    >>> is_long(pd.DataFrame({"clay": [0.2]}, index=["01013500"]))
+    False
+    """
     names = getattr(getattr(X, "index", None), "names", None) or []
     return isinstance(X, pd.DataFrame) and {"site", "time"} <= set(names)
 
 
 def read_long(frame, forcings=None, attributes=None, units=None, groups=None):
-    """Turn a long table into a panel; see `Panel.from_long`.
+    """Turn a long table into a panel, and remember where its rows went.
+
+    Parameters
+    ----------
+    frame : DataFrame with index levels ``site`` and ``time``
+        Rows in any order; further index levels go to the site table.
+    forcings, attributes : list of str, default=None
+        Columns; by default one that is constant within every site is an attribute. If one
+        list is given, all other columns belong to the other.
+    units : dict of str to str, default=None
+        Unit of each variable.
+    groups : dict of str to list of str, default=None
+        Named groups of attributes.
 
     Returns
     -------
     LongTable
         The panel and the position of each row in it.
+
+    Raises
+    ------
+    TypeError
+        If the index levels are missing, hold no time stamps or mix types of identifiers, or
+        a column is not numeric.
+    ValueError
+        If a pair of site and time occurs twice, the time step is irregular, or an
+        attribute varies in time.
+
+    See Also
+    --------
+    Panel.from_long : The panel alone.
+
+    Examples
+    --------
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+    >>> read_long(X.to_long()).panel.shape
+    (4, 365, 6)
     """
     if not is_long(frame):
         found = getattr(getattr(frame, "index", None), "names", None)
@@ -126,6 +213,8 @@ def _level(index, name, missing="raise"):
         lookup[used] = np.arange(len(used))
         return values[used], lookup[codes]
     codes, values = pd.factorize(index)
+    if missing == "raise" and (codes < 0).any():
+        raise ValueError(f"The index level {name!r} has missing values.")
     return values, codes
 
 

@@ -264,12 +264,18 @@ class Panel:
 
     def _positions(self, key):
         """Turn an index array or a mask into an array of positions."""
+        if isinstance(getattr(key, "dtype", None), pd.BooleanDtype):
+            key = key.to_numpy(dtype=bool, na_value=False)
         key = np.asarray(key)
-        if key.dtype.kind in "UOT" and key.size:
+        if key.dtype.kind not in "biu" and key.size:
+            if not isinstance(key.flat[0], str):
+                raise IndexError(f"A Panel is indexed by whole numbers or a mask; got {key.dtype}.")
             raise TypeError(
                 "A Panel is indexed by position or mask; for site identifiers use "
-                f"`select([{key.flat[0]!r}, ...])`."
+                f"`select([{str(key.flat[0])!r}, ...])`."
             )
+        if key.ndim > 1:
+            raise IndexError(f"The positions must have one axis; got an array of {key.shape}.")
         if key.dtype == bool and key.shape != (self.n_sites,):
             raise IndexError(
                 f"The mask has shape {key.shape}, but the panel has {self.n_sites} sites."
@@ -785,6 +791,10 @@ def _clean_forcing(forcing, time, names, site_ids):
 
 def as_time_axis(time):
     """Give a regular, increasing DatetimeIndex, or say where it is not."""
+    if getattr(getattr(time, "dtype", None), "kind", "M") in "iuf":
+        raise TypeError(
+            f"`time` must hold time stamps; got numbers ({time.dtype}). Use `pd.to_datetime`."
+        )
     time = pd.DatetimeIndex(time, name="time")
     if time.tz is not None:
         raise ValueError("`time` must have no zone; use `time.tz_localize(None)`.")

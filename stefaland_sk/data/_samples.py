@@ -12,11 +12,28 @@ from stefaland_sk.data._panel import Panel
 
 @dataclass(frozen=True)
 class SampleSites:
-    """The sites behind the samples of X."""
+    """The sites behind the samples of X.
 
-    codes: np.ndarray  # (n_samples,) position of each sample's site in `ids`
-    ids: pd.Index  # of str, the sites in their order of appearance
-    table: pd.DataFrame  # site table: what is known of each site, indexed by `ids`
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n_samples,)
+        Position of each sample's site in `ids`.
+    ids : Index of str
+        The sites in their order of appearance.
+    table : DataFrame indexed by `ids`
+        Site table: what is known of each site.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = site_of_samples(np.zeros((2, 5)))
+    >>> samples.codes.tolist(), list(samples.ids)
+    ([0, 1], ['0', '1'])
+    """
+
+    codes: np.ndarray
+    ids: pd.Index
+    table: pd.DataFrame
 
 
 def site_of_samples(X):
@@ -56,7 +73,8 @@ def site_of_samples(X):
             ids = pd.Index(site_strings(values, "the index"), dtype="str", name="site")
             table = _site_table(X.index, codes, ids)
             if len(ids) == len(X):  # each row its own site: the columns describe it
-                table = table.join(X.set_axis(ids, axis=0))
+                columns = X.set_axis(ids, axis=0)
+                table = table.join(columns.drop(columns=table.columns, errors="ignore"))
             return SampleSites(codes, ids, table)
         labels = X.index if X.index.is_unique else range(len(X))
         ids = pd.Index(list(map(str, labels)), dtype="str", name="site")
@@ -88,6 +106,11 @@ def is_labelled(X, y):
     ndarray of bool of shape (n_sites,)
         One value per site, in the order of ``site_of_samples(X).ids``.
 
+    Raises
+    ------
+    ValueError
+        If `y` does not have one entry per sample.
+
     Examples
     --------
     >>> from stefaland_sk.datasets import make_catchments
@@ -98,7 +121,14 @@ def is_labelled(X, y):
     samples = site_of_samples(X)
     if y is None:
         return np.ones(len(samples.ids), dtype=bool)
+    if {"site", "time"} == set(getattr(y, "dims", ())):
+        y = y.transpose("site", "time")
     values = np.asarray(y)
+    if values.ndim == 0 or len(values) != len(samples.codes):
+        raise ValueError(
+            f"`y` must have one entry for each of the {len(samples.codes)} samples of X; got an "
+            f"array of shape {values.shape}."
+        )
     if values.dtype.kind in "fc":
         observed = np.isfinite(values).reshape(len(values), -1).any(axis=1)
     else:

@@ -7,7 +7,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Segments:
-    """Unbroken runs of steps: run i covers steps ``start[i]:stop[i]`` of site ``site[i]``."""
+    """Unbroken runs of steps: run i covers steps ``start[i]:stop[i]`` of site ``site[i]``.
+
+    Parameters
+    ----------
+    site : ndarray of int of shape (n_segments,)
+        Position of each run's site.
+    start, stop : ndarray of int of shape (n_segments,)
+        First step of each run, and the step behind its last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> find_segments(np.array([[True, True, False, True]])).length.tolist()
+    [2, 1]
+    """
 
     site: np.ndarray
     start: np.ndarray

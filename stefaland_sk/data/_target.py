@@ -67,12 +67,14 @@ def _from_dataarray(y, name):
         y = y.transpose("site", "time")
     elif y.ndim > 1:
         raise ValueError(f"`{name}` must have the dimensions (site, time); got {y.dims}.")
+    if not set(y.dims) & set(y.coords):
+        return y.to_numpy()  # no labels to compare; `to_pandas` would number the sites
     return y.to_pandas()
 
 
 def _one_per_site(y, panel, name):
     """Check a target with one value per site."""
-    if isinstance(y, pd.Series) and not isinstance(y.index, pd.RangeIndex):
+    if isinstance(y, pd.Series) and not _is_numbering(y.index, panel):
         _compare_sites(y.index, panel, name)
     values = np.asarray(y, dtype=np.float64)
     if values.shape not in ((panel.n_sites,), (panel.n_sites, 1)):
@@ -84,6 +86,15 @@ def _one_per_site(y, panel, name):
         site = panel.site_ids[int(np.argwhere(np.isinf(values))[0][0])]
         raise ValueError(f"`{name}` is infinite at site {site!r}. Use NaN where nothing is known.")
     return values.reshape(-1)
+
+
+def _is_numbering(index, panel):
+    """Tell whether an index only counts rows, as that of a plain Series does."""
+    if isinstance(index, pd.RangeIndex):
+        return True
+    # A fold of such a Series keeps its numbers, while the sites of a plain array are counted anew.
+    counted = list(panel.site_ids) == list(map(str, range(panel.n_sites)))
+    return counted and pd.api.types.is_integer_dtype(index.dtype)
 
 
 def _compare_sites(index, panel, name):
@@ -165,7 +176,36 @@ def keep_period(y, time, period, name="fit_period"):
 
 
 def period_mask(time, period, name):
-    """Mark the times inside a period (both ends included)."""
+    """Mark the times inside a period (both ends included).
+
+    Parameters
+    ----------
+    time : DatetimeIndex of length n_times
+        Times.
+    period : tuple of two (str, Timestamp or None)
+        First and last time; None leaves a side open.
+    name : str
+        The parameter's name, for messages.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_times,)
+        True inside.
+
+    Raises
+    ------
+    ValueError
+        If the period is malformed, holds no step, or there are no times.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> time = pd.date_range("2000-01-30", periods=4)
+    >>> period_mask(time, ("2000-02", None), "period").tolist()
+    [False, False, True, True]
+    """
+    if time is None:
+        raise ValueError(f"`{name}` was given, but X has no time axis. Use `{name}=None`.")
     try:
         start, stop = period
         where = time.slice_indexer(start, stop)
