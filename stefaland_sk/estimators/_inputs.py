@@ -63,6 +63,7 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
         inputs = _read_table(estimator, X, reset, allow_nan)
     if inputs.panel.n_sites == 0:
         raise ValueError("X has 0 sites, while a minimum of 1 is required.")
+    _refuse_infinite(inputs.panel)
     if reset:
         _remember(estimator, inputs)
     elif inputs.kind != "table":
@@ -171,6 +172,21 @@ def _compare(estimator, panel):
             raise ValueError(
                 f"X lacks {len(missing)} of the {len(wanted)} {label} that this {name} was fitted "
                 f"on: {missing[:5]}. X has {there}."
+            )
+
+
+def _refuse_infinite(panel):
+    """Raise if a forcing variable is infinite (a panel checks its attributes itself)."""
+    forcing = panel.forcing
+    for i, name in enumerate(panel.forcing_names):
+        plane = forcing[:, :, i]
+        # The largest and smallest of all tell, without a second array of their size.
+        ends = [end.reduce(plane, axis=None) for end in (np.fmax, np.fmin) if plane.size]
+        if np.isinf(ends).any():
+            site, time = np.argwhere(np.isinf(plane))[0]
+            raise ValueError(
+                f"The forcing {name!r} is infinite at site {panel.site_ids[site]!r} on "
+                f"{panel.time[time]:%Y-%m-%d}. Use NaN where a value is missing."
             )
 
 

@@ -98,8 +98,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
         valid = self._windows(panel, scaled, series, static, aside, random=False)
         if len(dataset) == 0:
             raise ValueError(
-                f"No unbroken record with an observed target is longer than `warmup`={self.warmup} "
-                f"steps. Lower `warmup` (and `window`={self.window}), or give longer records."
+                f"No target is observed `warmup`={self.warmup} or more steps into an unbroken "
+                f"record of forcing. Lower `warmup` (and `window`={self.window}), or give longer "
+                "records."
             )
         self.net_ = train_network(module, dataset, valid if len(valid) else None, criterion, plan)
         self.history_ = training_summary(self.net_)

@@ -72,7 +72,7 @@ def resolve_device(device):
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(
-            f"`device`={device!r} is not at hand here: {str(error).splitlines()[0]} Use "
+            f"`device`={device!r} is not at hand here ({str(error).splitlines()[0]}). Use "
             "device='auto' or 'cpu'."
         ) from error
     return device

@@ -23,7 +23,8 @@ class WindowDataset(torch.utils.data.Dataset):
     window, warmup : int
         Steps of a window, and of its unsupervised beginning.
     target : Tensor of shape (n_sites, n_times), default=None
-        What is to be predicted; NaN = not observed. Windows without any are left out.
+        What is to be predicted; NaN = not observed. Windows, and segments, in whose
+        supervised part there is none are left out.
     finish : callable, default=None
         ``finish(inputs, truth) -> inputs, truth``, applied to each batch.
     random : bool, default=True
@@ -49,6 +50,13 @@ class WindowDataset(torch.utils.data.Dataset):
         self.padding = padding
         self.window, self.warmup, self.finish, self.random = window, warmup, finish, random
         usable = segments.length > warmup
+        if target is not None:
+            seen = torch.isfinite(target).cpu()
+            zero = torch.zeros((len(seen), 1), dtype=torch.int64)
+            self.n_seen = torch.cat([zero, torch.cumsum(seen, 1)], 1)
+            first = np.minimum(segments.start + warmup, segments.stop)
+            n_seen = self.n_seen.numpy()
+            usable &= n_seen[segments.site, segments.stop] > n_seen[segments.site, first]
         self.site = torch.as_tensor(segments.site[usable])
         self.start = torch.as_tensor(segments.start[usable])
         self.stop = torch.as_tensor(segments.stop[usable])
@@ -58,19 +66,21 @@ class WindowDataset(torch.utils.data.Dataset):
         self.segment = torch.repeat_interleave(torch.arange(len(self.site)), self.per_segment)
         first = torch.cumsum(self.per_segment, 0) - self.per_segment
         self.rank = torch.arange(len(self.segment)) - first[self.segment]
-        if target is not None:
-            seen = torch.isfinite(target).cpu()
-            zero = torch.zeros((len(seen), 1), dtype=torch.int64)
-            self.n_seen = torch.cat([zero, torch.cumsum(seen, 1)], 1)
 
     def __len__(self):
         return len(self.segment)
 
     def place(self, generator=None):
         """Lay the windows of one epoch; give their segments and starts."""
+        segment, start = self._place(generator, self.random)
+        # Random places can miss the few days observed; regular ones cover each.
+        return self._place(None, False) if len(segment) == 0 else (segment, start)
+
+    def _place(self, generator, random):
+        """Lay windows at stratified random or at regular places."""
         count = self.per_segment[self.segment]
         room = (self.stop - self.start - self.window).clamp(min=0)[self.segment]
-        if self.random:
+        if random:
             jitter = torch.rand(len(self.site), generator=generator)[self.segment]
             offset = (self.rank + jitter) / count * (room + 1)
         else:
