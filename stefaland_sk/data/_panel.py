@@ -355,6 +355,51 @@ class Panel:
         times = slice(first + int(inside.start), first + int(inside.stop))
         return self._from_store(self._store, self._rows, times)
 
+    def keep_variables(self, forcings=None, attributes=None):
+        """Give a panel with some of the variables, in the order asked for.
+
+        Parameters
+        ----------
+        forcings, attributes : list of str, default=None
+            Names to keep; None keeps all.
+
+        Returns
+        -------
+        Panel
+            A new panel; the forcing is copied where variables are left out.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.keep_variables(forcings=["prcp"], attributes=[])
+        Panel(4 sites, 365 times from 2000-10-01 to 2001-09-30, 1 forcing, 0 attributes)
+        """
+        columns = slice(None)
+        if forcings is not None:
+            for name in forcings:
+                check_option("forcings", name, self.forcing_names)
+            columns = [self.forcing_names.index(name) for name in forcings]
+        for name in attributes or []:
+            check_option("attributes", name, self.attribute_names)
+        table = self.attributes if attributes is None else self.attributes[list(attributes)]
+        known = set(table.columns)
+        kept = {g: [a for a in names if a in known] for g, names in self.groups.items()}
+        return Panel(
+            table,
+            None if self.time is None else self.forcing[:, :, columns],
+            time=self.time,
+            sites=self.sites,
+            forcing_names=self.forcing_names if forcings is None else list(forcings),
+            units=self.units,
+            groups={group: names for group, names in kept.items() if names},
+        )
+
     def assign(self, *, attributes=None, sites=None, groups=None, units=None):
         """Give a panel with other attributes or another site table, and the same forcing.
 

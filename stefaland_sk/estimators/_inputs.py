@@ -50,12 +50,14 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
     Inputs
         The panel, with the variables in the order of ``fit``.
     """
+    chosen = {name: getattr(estimator, name, None) for name in ("forcings", "attributes")}
     if isinstance(X, Panel):
+        if reset and any(names is not None for names in chosen.values()):
+            X = X.keep_variables(**chosen)
         inputs = Inputs(X, "panel")
     elif is_long(X):
-        chosen = {} if reset else _fitted_variables(estimator, X.columns)
-        if reset:
-            chosen = {name: getattr(estimator, name, None) for name in ("forcings", "attributes")}
+        if not reset:
+            chosen = _fitted_variables(estimator, X.columns)
         rows = read_long(X, **chosen)
         _warn_of_dealt_rows(rows.panel)
         inputs = Inputs(rows.panel, "long", rows)

@@ -48,8 +48,8 @@ class LSTMRegressor(NeuralPanelRegressor):
     fit_period : tuple of two dates, default=None
         First and last day trained on; None takes all. Earlier days serve as warm-up.
     forcings, attributes : list of str, default=None
-        Columns of a long table; None takes columns that are constant within every site
-        for attributes and the others for forcing.
+        Variables to use; None takes all. Of a long table, columns that are constant
+        within every site are attributes unless named here.
     device : str, default="auto"
         "auto", "cpu", "cuda", ...
     random_state : int, RandomState or None, default=None

@@ -142,8 +142,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     patience : int, default=5
         Epochs without improvement before stopping.
     forcings, attributes : list of str, default=None
-        Columns of a long table; None takes columns that are constant within every site
-        for attributes and the others for forcing.
+        Variables to use; None takes all. Of a long table, columns that are constant
+        within every site are attributes unless named here.
     device : str, default="auto"
         "auto", "cpu", "cuda", ...
     random_state : int, RandomState or None, default=None
