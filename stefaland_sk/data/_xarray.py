@@ -255,9 +255,10 @@ def _read_sites(dataset, site_dim, site_ids, names):
     columns = {}
     for name in names:
         values = dataset[name]
-        plain = _texts(values.values) if values.dtype.kind in "SUO" else values.values
-        if plain.dtype == object:  # files write a missing text as an empty one
-            plain = np.array([None if text == "" else text for text in plain], dtype=object)
+        plain = values.values
+        if plain.dtype.kind in "SUOT":  # files write a missing text as an empty one
+            texts = _texts(plain).tolist()
+            plain = np.array([None if text == "" else text for text in texts], dtype=object)
         columns[str(values.attrs.get("column", name))] = plain
     return pd.DataFrame(columns, index=site_ids)
 
