@@ -102,12 +102,13 @@ def train_network(module, dataset, valid, criterion, plan):
     n_batches = max(1, -(-len(dataset) // batch_size))
     callbacks = [("clip", GradientNormClipping(plan.clip))] if plan.clip else []
     if plan.max_epochs:
+        total_steps = plan.max_epochs * n_batches + 1
         schedule = LRScheduler(
             policy=torch.optim.lr_scheduler.OneCycleLR,
             step_every="batch",
             max_lr=plan.lr,
-            total_steps=plan.max_epochs * n_batches + 1,
-            pct_start=0.2,
+            total_steps=total_steps,
+            pct_start=max(0.2, 2 / total_steps),  # a rise of no step would divide by zero
         )
         callbacks.append(("schedule", schedule))
     if valid is not None and plan.patience:
