@@ -19,6 +19,7 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
     days trained on; one named ``warmup`` is skipped by ``score``.
     """
 
+    causal = False  # whether a prediction never depends on later forcing; checks hold it to that
     _allow_nan = True  # whether a plain table may have missing values
 
     def fit(self, X, y):

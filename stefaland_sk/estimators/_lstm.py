@@ -97,6 +97,7 @@ class LSTMRegressor(NeuralPanelRegressor):
     True
     """
 
+    causal = True
     _task_loss = "nse"
 
     def __init__(
