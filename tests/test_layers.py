@@ -20,7 +20,8 @@ ALLOWED = {
     "encoders": {"_core", "data", "modules"},
     "estimators": BELOW_ESTIMATORS,
     "plotting": {"_core", "data", "metrics"},
-    "benchmark": BELOW_ESTIMATORS | {"datasets", "estimators", "plotting"},
+    # The top may also ask the root, for the version that a result was made with.
+    "benchmark": BELOW_ESTIMATORS | {"datasets", "estimators", "plotting", "the root"},
 }
 NETWORKS = {"physics", "modules", "encoders", "estimators", "benchmark"}
 SCIKIT_LEARN = {"metrics", "model_selection", "estimators", "benchmark"}

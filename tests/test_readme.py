@@ -3,7 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.model_selection import cross_validate
+
+from stefaland_sk.datasets import make_catchments
+from stefaland_sk.metrics import median_per_site
+from stefaland_sk.model_selection import LeaveRegionOut
 
 REPO = Path(__file__).resolve().parents[1]
 README = (REPO / "README.md").read_text(encoding="utf-8")
@@ -15,6 +21,16 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def test_code_of_the_readme_runs(number, capsys):
     exec(compile(BLOCKS[number], f"README.md, block {number + 1}", "exec"), {})
     assert capsys.readouterr().out, "a block of the README ends by printing its result"
+
+
+def test_the_estimator_in_the_docs_cross_validates():
+    page = (REPO / "docs" / "extending.md").read_text(encoding="utf-8")
+    names = {}
+    exec(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)[0], names)
+    X, y = make_catchments(n_sites=6, n_years=2, n_regions=2, random_state=0)
+    scorer = median_per_site("nse")
+    scores = cross_validate(names["Climatology"](), X, y, cv=LeaveRegionOut(), scoring=scorer)
+    assert np.isfinite(scores["test_score"]).all()
 
 
 def test_the_first_result_takes_about_ten_lines():
