@@ -1,0 +1,130 @@
+"""An estimator that is watched: seconds, memory, warnings, threads."""
+
+import sys
+import time
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from threadpoolctl import threadpool_limits
+
+from stefaland_sk.data import is_labelled
+
+
+class MeasuredRegressor(RegressorMixin, BaseEstimator):
+    """Fit and predict with another estimator, under a protocol, and note what it takes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted regressor on panels.
+    protocol : Protocol
+        Its fit period is applied to the target.
+    threads : int, default=None
+        Threads of numerical libraries; None leaves them alone.
+    """
+
+    def __init__(self, estimator, protocol, threads=None):
+        self.estimator = estimator
+        self.protocol = protocol
+        self.threads = threads
+
+    def fit(self, X, y):
+        """Fit a clone of the estimator on what the protocol lets it see."""
+        target = self.protocol.fit_target(X, y)
+        self.n_train_ = len(X)
+        self.n_labelled_ = int(is_labelled(X, target).sum())
+        self.estimator_ = clone(self.estimator)
+        self.warnings_ = []
+        reset_peak_memory()
+        with self._watched():
+            begin = time.perf_counter()
+            self.estimator_.fit(X, target)
+            self.fit_seconds_ = time.perf_counter() - begin
+        return self
+
+    def predict(self, X):
+        """Predict with the fitted estimator."""
+        with self._watched():
+            begin = time.perf_counter()
+            predicted = self.estimator_.predict(X)
+            self.predict_seconds_ = time.perf_counter() - begin
+        return predicted
+
+    def report(self):
+        """Give the measurements as a dictionary of plain values."""
+        encoder = getattr(self.estimator_, "encoder_", None)
+        about = getattr(encoder, "about", {})
+        pretrain = about.get("pretrain_seconds", 0.0)
+        inside = 0.0 if about.get("from_cache") else pretrain
+        return {
+            "n_train": self.n_train_,
+            "n_labelled": self.n_labelled_,
+            "pretrain_seconds": pretrain,
+            "fit_seconds": self.fit_seconds_ - inside,
+            "predict_seconds": self.predict_seconds_,
+            "n_parameters": count_parameters(self.estimator_),
+            "peak_memory_mib": peak_memory(),
+        }
+
+    @contextmanager
+    def _watched(self):
+        """Hold the number of threads and keep the warnings for the end of the run."""
+        with warnings.catch_warnings(record=True) as caught, threads_of(self.threads):
+            warnings.simplefilter("always")
+            yield
+        for warning in caught:
+            entry = (warning.category, str(warning.message))
+            if entry not in self.warnings_:
+                self.warnings_.append(entry)
+
+
+@contextmanager
+def threads_of(number):
+    """Hold the threads of BLAS, OpenMP and torch to a number; None leaves them alone."""
+    if number is None:
+        yield
+        return
+    torch = sys.modules.get("torch")  # whoever needs it has loaded it
+    before = torch.get_num_threads() if torch else None
+    with threadpool_limits(number):
+        if torch:
+            torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)
+
+
+def count_parameters(estimator):
+    """Count the numbers that were learned: of networks, with a frozen encoder, or linear ones."""
+    networks = [
+        getattr(getattr(estimator, "net_", None), "module_", None),
+        getattr(getattr(estimator, "encoder_", None), "module", None),
+    ]
+    counts = [sum(p.numel() for p in n.parameters()) for n in networks if n is not None]
+    return int(sum(counts)) if counts else None
+
+
+def reset_peak_memory():
+    """Begin the peak anew where the system lets us (Linux); elsewhere it is that of all folds."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory():
+    """Give the greatest resident memory of this process [MiB]; None where unknown."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / 1024
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

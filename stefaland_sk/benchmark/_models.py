@@ -1,0 +1,100 @@
+"""The rows of the comparison, by name, and the budgets that they may have."""
+
+from stefaland_sk._core import check_option
+
+#: Rows of a comparison, in the order in which tables show them.
+MODELS = ("linear", "random_forest", "lstm", "noresconn", "resconn")
+
+# The one table of numbers. "quick" fits a demonstration into minutes on two cores; "full" is
+# for results. "head" is what both StefaLand rows train on the features, and equals "lstm" in
+# all that the two share, so that the features are what the comparison is about.
+_TRAINING = {
+    "quick": {"d_hidden": 32, "max_epochs": 12},
+    "full": {"d_hidden": 64, "max_epochs": 20},
+}
+_NUMBERS = {
+    "quick": {
+        "linear": {},
+        "random_forest": {"max_rows": 50_000},
+        "lstm": _TRAINING["quick"],
+        "head": _TRAINING["quick"],
+        "encoder": {"d_model": 32, "n_layers": 2, "d_feedforward": 64, "max_epochs": 8},
+    },
+    "full": {
+        "linear": {},
+        "random_forest": {},
+        "lstm": _TRAINING["full"],
+        "head": _TRAINING["full"],
+        "encoder": {"d_model": 64, "n_layers": 2, "d_feedforward": 128, "max_epochs": 20},
+    },
+}
+
+#: Names of the budgets.
+BUDGETS = tuple(_NUMBERS)
+
+
+def make_models(names=MODELS, *, budget="full", epochs=None, cache=None, verbose=0):
+    """Make the unfitted models of a comparison.
+
+    Parameters
+    ----------
+    names : sequence of str, default=MODELS
+        "linear", "random_forest": row-wise comparators on lagged forcing; "lstm";
+        "resconn", "noresconn": StefaLand with and without the raw inputs rejoining, both
+        pretrained inside ``fit`` on the fold's own sites.
+    budget : {"full", "quick"}, default="full"
+        Sizes and epochs. "quick" is for demonstrations.
+    epochs : int, default=None
+        Epochs of every network and of pretraining; None takes those of the budget.
+    cache : str or Path, default=None
+        Folder in which encoders are kept, so that both StefaLand rows of a fold share
+        one; None pretrains each time.
+    verbose : int, default=0
+        Passed on to the networks.
+
+    Returns
+    -------
+    dict of str to estimator
+        For `run`, which sets their seeds.
+
+    Raises
+    ------
+    ValueError
+        If a name or the budget is unknown.
+
+    See Also
+    --------
+    run : Compares them.
+
+    Examples
+    --------
+    >>> models = make_models(["lstm", "resconn"], budget="quick", epochs=2)
+    >>> models["lstm"].max_epochs, models["resconn"].encoder.max_epochs
+    (2, 2)
+    """
+    numbers = _NUMBERS[check_option("budget", budget, list(BUDGETS))]
+    changes = {} if epochs is None else {"max_epochs": epochs}
+    return {
+        name: _make(check_option("models", name, list(MODELS)), numbers, changes, cache, verbose)
+        for name in names
+    }
+
+
+def _make(name, numbers, changes, cache, verbose):
+    """Make one model; torch is loaded here and not before."""
+    from stefaland_sk import estimators
+
+    from ._pretrained import CachedTransformer
+
+    if name == "linear":
+        return estimators.LinearComparator(**numbers[name])
+    if name == "random_forest":
+        return estimators.RandomForestComparator(**numbers[name])
+    if name == "lstm":
+        return estimators.LSTMRegressor(**(numbers[name] | changes), verbose=verbose)
+    cache = None if cache is None else str(cache)
+    encoder = CachedTransformer(cache, **(numbers["encoder"] | changes), verbose=verbose)
+    head = numbers["head"] | changes
+    return estimators.StefaLandStreamflow(
+        encoder, residual=name == "resconn", **head, verbose=verbose
+    )

@@ -1,0 +1,122 @@
+"""Parts of a run on disk: one file per model, seed and fold, whole or not there."""
+
+import json
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+
+class PartStore:
+    """Folder of the finished folds of a run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the files are; made when the first is written.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def path(self, model, seed, fold, key):
+        """Give the file of one fold; its key stands in the name, so that none is mistaken."""
+        return self.folder / f"{quote(model, safe='')}-{seed}-{quote(fold, safe='')}-{key}.json"
+
+    def read(self, path):
+        """Give a part, or None if it is not there or not whole."""
+        try:
+            part = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return part if isinstance(part, dict) and "scores" in part else None
+
+    def write(self, path, part):
+        """Write a part beside its place and rename it: a killed run leaves no half file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
+        with unfinished.open("w", encoding="utf-8") as stream:
+            json.dump(part, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(unfinished, path)
+
+
+class FoldRecorder:
+    """Scorer that writes the scores of each site of its fold before it gives the medians.
+
+    Parameters
+    ----------
+    scorers : SiteScorers
+        What is scored.
+    store : PartStore
+        Where parts are written.
+    paths : dict of str to str
+        File of each fold, by its label.
+    fold_of : dict of str to str
+        Label of the fold in which a site is held out.
+    head : dict
+        What every part of this run says of itself: protocol, model, seed, versions.
+    verbose : int
+        1 prints a line per fold.
+    """
+
+    def __init__(self, scorers, store, paths, fold_of, head, verbose=0):
+        self.scorers = scorers
+        self.store = store
+        self.paths = paths
+        self.fold_of = fold_of
+        self.head = head
+        self.verbose = verbose
+
+    def __call__(self, estimator, X, y):
+        """Score a fitted `MeasuredRegressor` on the sites held out."""
+        table = self.scorers.site_scores(estimator, X, y)
+        fold = self.fold_of[X.site_ids[0]]
+        left_out = table["n_obs"] < self.scorers.rule.min_obs
+        scores = table.drop(columns="n_obs")
+        part = {
+            **self.head,
+            "fold": fold,
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "n_sites": len(table),
+            "n_left_out": int(left_out.sum()),
+            **estimator.report(),
+            "warnings": [[kind.__name__, text] for kind, text in estimator.warnings_],
+            "sites": list(table.index),
+            "scores": {name: _listed(column) for name, column in scores.items()},
+        }
+        self.store.write(self.paths[fold], part)
+        medians = {name: _median(column) for name, column in scores.items()}
+        if self.verbose:
+            print(progress_line(part, medians), flush=True)
+        return medians
+
+
+def progress_line(part, medians):
+    """Write what a finished fold came to."""
+    name = next(iter(medians))
+    seconds = f"fit {part['fit_seconds']:.1f} s"
+    if part["pretrain_seconds"]:
+        seconds += f" after {part['pretrain_seconds']:.1f} s of pretraining"
+    scored = part["n_sites"] - part["n_left_out"]
+    return (
+        f"{part['model']:<14}seed {part['seed']}  fold {part['fold']:<4}{scored:>4} sites  "
+        f"median {name} {medians[name]:6.3f}  {seconds}"
+    )
+
+
+def _listed(column):
+    """Give a column as numbers, None where there is none."""
+    return [None if math.isnan(value) else value for value in column.to_numpy(float).tolist()]
+
+
+def _median(column):
+    """Median over the sites that have a value."""
+    values = column.to_numpy(float)
+    values = values[~np.isnan(values)]
+    return float(np.median(values)) if len(values) else float("nan")

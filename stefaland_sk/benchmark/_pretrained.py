@@ -1,0 +1,68 @@
+"""Pretraining that is done once for all models of a fold."""
+
+import os
+import time
+from pathlib import Path
+
+from stefaland_sk import __version__
+from stefaland_sk._core import CheckpointError
+from stefaland_sk.data import Panel
+from stefaland_sk.encoders import StefaLandEncoder
+from stefaland_sk.estimators import StefaLandTransformer
+
+from ._fingerprint import describe, digest, panel_digest
+
+
+class CachedTransformer(StefaLandTransformer):
+    """A `StefaLandTransformer` that keeps what it has pretrained in a folder.
+
+    Two models that pretrain with the same parameters and the same seed on the same
+    panel get the same encoder; the second one reads it. The key is made from the panel's own
+    values, so that no encoder can come from other sites: a fold's encoder has seen that
+    fold's training sites only.
+
+    Parameters
+    ----------
+    cache : str or Path, default=None
+        Folder of the encoders; None pretrains always.
+    **params
+        Parameters of `StefaLandTransformer`.
+    """
+
+    def __init__(self, cache=None, **params):
+        super().__init__(**params)
+        self.cache = cache
+
+    @classmethod
+    def _get_param_names(cls):
+        """List the parameters of the base as well, which `__init__` takes as keywords."""
+        return sorted([*StefaLandTransformer._get_param_names(), "cache"])
+
+    def fit(self, X, y=None):
+        """Pretrain on the sites of X, or read what was pretrained on them."""
+        if self.cache is None or not isinstance(X, Panel) or self.random_state is None:
+            return self._fit_and_time(X)
+        key = digest([__version__, describe(self), panel_digest(X)])
+        path = Path(self.cache) / f"{key}.safetensors"
+        try:
+            self.encoder_ = StefaLandEncoder.load(path)
+            self.encoder_.about["from_cache"] = True
+            return self
+        except FileNotFoundError:
+            pass
+        except CheckpointError:  # a disk that was full, say: make it anew
+            path.unlink(missing_ok=True)
+        self._fit_and_time(X)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside and renamed: another process never reads half a file.
+        unfinished = path.with_name(f"{key}-{os.getpid()}.part.safetensors")
+        self.save(unfinished)
+        os.replace(unfinished, path)
+        return self
+
+    def _fit_and_time(self, X):
+        """Pretrain, and note the seconds in the encoder's header."""
+        begin = time.perf_counter()
+        super().fit(X)
+        self.encoder_.about["pretrain_seconds"] = time.perf_counter() - begin
+        return self

@@ -1,0 +1,253 @@
+"""Run models under a protocol: resumable fold by fold, one row per site and metric."""
+
+import platform
+import warnings
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import cross_validate
+
+from stefaland_sk import __version__
+from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning
+
+from ._fingerprint import describe, digest, panel_digest
+from ._measure import MeasuredRegressor
+from ._parts import FoldRecorder, PartStore
+
+SCORE_COLUMNS = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+RUN_COLUMNS = [
+    *("protocol", "model", "seed", "fold", "n_train", "n_labelled", "n_sites", "n_left_out"),
+    *("pretrain_seconds", "fit_seconds", "predict_seconds", "n_parameters", "peak_memory_mib"),
+    *("threads", "n_jobs", "date", "versions", "command"),
+]
+_CATEGORIES = {kind.__name__: kind for kind in (DataWarning, LeakageWarning, SplitWarning)}
+
+
+class BenchmarkResults(NamedTuple):
+    """What a run gives.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per protocol, model, seed, fold, site and metric.
+    runs : DataFrame
+        One row per protocol, model, seed and fold: seconds, sizes, versions.
+
+    See Also
+    --------
+    run : Makes them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> BenchmarkResults(pd.DataFrame(), pd.DataFrame()).scores.empty
+    True
+    """
+
+    scores: pd.DataFrame
+    runs: pd.DataFrame
+
+
+def run(
+    protocol,
+    X,
+    y,
+    models,
+    *,
+    out,
+    seeds=None,
+    n_jobs=1,
+    threads=None,
+    resume=True,
+    verbose=0,
+    command="",
+):
+    """Cross-validate models under a protocol and keep the scores of every site.
+
+    One `sklearn.model_selection.cross_validate` per model and seed. Each finished fold
+    is on disk before the next begins; a run that was stopped goes on where it was when
+    it is called again with the same arguments.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Split, periods, metrics and seeds.
+    X : Panel
+        Sites with attributes and forcing. Unlabelled sites outside the held-out part stay
+        in training, where pretraining reads them.
+    y : DataFrame, DataArray or array-like of shape (n_sites, n_times)
+        Target; NaN = not observed.
+    models : dict of str to estimator
+        Unfitted regressors on panels, by the name that they have in the results; your own
+        or those of `make_models`. Their ``random_state`` is set to the seed.
+    out : str or Path
+        Folder for ``results.csv``, ``runs.csv`` and the parts of unfinished runs.
+    seeds : sequence of int, default=None
+        Seeds; None takes the protocol's.
+    n_jobs : int, default=1
+        Folds that run at the same time. Another joblib backend is chosen with
+        ``joblib.parallel_config``.
+    threads : int, default=None
+        Threads of each job; None means 1 if `n_jobs` is not 1, and leaves them alone
+        otherwise.
+    resume : bool, default=True
+        Whether to take finished folds from `out`. Only those made with the same
+        protocol, data, parameters and version of the library are taken.
+    verbose : int, default=0
+        1 prints a line per fold.
+    command : str, default=""
+        How the run was called; kept in ``runs.csv``.
+
+    Returns
+    -------
+    BenchmarkResults
+        The tables, as in ``results.csv`` and ``runs.csv``.
+
+    Raises
+    ------
+    TypeError
+        If X is not a Panel.
+    ValueError
+        If there are no models, or X does not fit the protocol.
+
+    Warns
+    -----
+    DataWarning, LeakageWarning
+        Those of the models, each once for all folds.
+
+    See Also
+    --------
+    Protocol : The rules.
+    overall_table : Medians over sites.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dataclasses import replace
+    >>> from stefaland_sk.benchmark import PROTOCOLS, make_models, run
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y = make_catchments(n_sites=6, n_years=2, n_regions=2, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     results = run(PROTOCOLS["synthetic-pur"], X, y, make_models(["linear"]), out=out)
+    >>> results.scores.shape  # 6 sites and 4 metrics
+    (24, 7)
+    """
+    if not models:
+        raise ValueError("`models` is empty; there is nothing to compare.")
+    out = Path(out)
+    X, y = protocol.take(X, y)
+    folds = protocol.folds(X, y)
+    threads = 1 if threads is None and n_jobs != 1 else threads
+    store = PartStore(out / "parts")
+    data_key = panel_digest(X, y)
+    head = {
+        "protocol": protocol.name,
+        "threads": threads,
+        "n_jobs": n_jobs,
+        "versions": _versions(),
+        "command": command,
+    }
+    taken = []
+    for seed in protocol.seeds if seeds is None else seeds:
+        for name, model in models.items():
+            model = _with_seed(model, seed)
+            rules = _rules(protocol, X, model, data_key)
+            paths = {
+                fold.label: str(store.path(name, seed, fold.label, _key(rules, X, fold)))
+                for fold in folds
+            }
+            todo = [f for f in folds if not resume or store.read(paths[f.label]) is None]
+            if todo:
+                fold_of = {X.site_ids[i]: fold.label for fold in todo for i in fold.test}
+                described = {**head, "model": name, "seed": int(seed)}
+                recorder = FoldRecorder(
+                    protocol.scorers(), store, paths, fold_of, described, verbose
+                )
+                cross_validate(
+                    MeasuredRegressor(model, protocol, threads),
+                    X,
+                    y,
+                    cv=[(fold.train, fold.test) for fold in todo],
+                    scoring=recorder,
+                    n_jobs=n_jobs,
+                    error_score="raise",
+                )
+            parts = [store.read(paths[fold.label]) for fold in folds]
+            # A part may be taken from a run under another name.
+            taken += [{**part, "protocol": protocol.name} for part in parts]
+            _show_warnings(name, parts)
+            results = _join(taken)
+            _write(results, out)
+    return results
+
+
+def _with_seed(model, seed):
+    """Give a clone in which every ``random_state`` is the seed."""
+    model = clone(model)
+    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+    return model.set_params(**dict.fromkeys(names, int(seed)))
+
+
+def _rules(protocol, X, model, data_key):
+    """Collect what a fold's scores depend on, but for its sites."""
+    values = protocol.to_dict()
+    for name in ("name", "source", "seeds", "cv", "sites"):  # in the data and the folds
+        del values[name]
+    return [__version__, values, describe(model), data_key]
+
+
+def _key(rules, X, fold):
+    """Give the key of one fold's part."""
+    return digest([rules, list(X.site_ids[fold.train]), list(X.site_ids[fold.test])])
+
+
+def _versions():
+    """Name the versions of what the numbers rest on."""
+    found = [f"stefaland-sk {__version__}", f"python {platform.python_version()}"]
+    for package in ("scikit-learn", "torch", "skorch", "numpy", "pandas"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _show_warnings(model, parts):
+    """Show each warning of a model's folds once; repetitions are counted."""
+    counts = Counter((kind, text) for part in parts for kind, text in part["warnings"])
+    by_kind = {}
+    for (kind, text), count in counts.items():
+        by_kind.setdefault(kind, []).append((text, count))
+    for kind, found in by_kind.items():
+        text = found[0][0]
+        n_more = sum(count for _, count in found) - 1
+        more = f" ({n_more} more like this in other folds)" if n_more else ""
+        warnings.warn(f"{model}: {text}{more}", _CATEGORIES.get(kind, UserWarning), stacklevel=3)
+
+
+def _join(parts):
+    """Make the two tables of the parts."""
+    pieces = []
+    for part in parts:
+        same = {name: part[name] for name in ("protocol", "model", "seed", "fold")}
+        wide = pd.DataFrame(part["scores"], index=part["sites"], dtype=float)
+        long = wide.rename_axis(index="site", columns="metric").stack(future_stack=True)
+        pieces.append(long.rename("value").reset_index().assign(**same)[SCORE_COLUMNS])
+    runs = pd.DataFrame([{name: part[name] for name in RUN_COLUMNS} for part in parts])
+    runs["n_parameters"] = runs["n_parameters"].astype("Int64")
+    return BenchmarkResults(pd.concat(pieces, ignore_index=True), runs)
+
+
+def _write(results, out):
+    """Write both tables, each as a whole or not at all."""
+    for name, table, digits in (
+        ("results", results.scores, "%.6g"),
+        ("runs", results.runs, "%.3f"),
+    ):
+        unfinished = out / f"{name}.csv.tmp"
+        table.to_csv(unfinished, index=False, float_format=digits, lineterminator="\n")
+        unfinished.replace(out / f"{name}.csv")
