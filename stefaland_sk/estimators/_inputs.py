@@ -48,7 +48,7 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
     Returns
     -------
     Inputs
-        The panel, with the variables in the order of ``fit``.
+        The panel, with the variables of ``fit`` and no others.
     """
     chosen = {name: getattr(estimator, name, None) for name in ("forcings", "attributes")}
     if isinstance(X, Panel):
@@ -65,12 +65,12 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
         inputs = _read_table(estimator, X, reset, allow_nan)
     if inputs.panel.n_sites == 0:
         raise ValueError("X has 0 sites, while a minimum of 1 is required.")
-    _refuse_infinite(inputs.panel)
     if reset:
         _remember(estimator, inputs)
     elif inputs.kind != "table":
         _compare(estimator, inputs.panel)
         inputs = replace(inputs, panel=_take_variables(estimator, inputs.panel))
+    _refuse_infinite(inputs.panel)
     return inputs
 
 
@@ -194,20 +194,12 @@ def _refuse_infinite(panel):
 
 def _take_variables(estimator, panel):
     """Leave out variables that `fit` has not seen: a pretrained encoder may know them."""
-    forcings, attributes = estimator.forcing_names_, estimator.attribute_names_
-    if set(panel.attribute_names) != set(attributes):
-        panel = panel.assign(attributes=panel.attributes[attributes])
-    if set(panel.forcing_names) == set(forcings):
+    same = set(panel.forcing_names) == set(estimator.forcing_names_)
+    if same and set(panel.attribute_names) == set(estimator.attribute_names_):
         return panel
-    columns = [panel.forcing_names.index(name) for name in forcings]
-    return Panel(
-        panel.attributes,
-        panel.forcing[:, :, columns],
-        time=panel.time,
-        sites=panel.sites,
-        forcing_names=forcings,
-        units=panel.units,
-        groups=panel.groups,
+    # None keeps all forcing, in whatever order, and copies nothing.
+    return panel.keep_variables(
+        None if same else estimator.forcing_names_, estimator.attribute_names_
     )
 
 
