@@ -18,6 +18,10 @@ class LSTMRegressor(NeuralPanelRegressor):
         Width of the LSTM.
     dropout : float, default=0.4
         Dropout rate before the output layer.
+    attribute_noise : float, default=0.0
+        Standard deviation of the noise added to the scaled attributes of each training
+        window. With few sites it keeps the network from knowing them by their
+        attributes, which helps at places unlike them.
     window : int, default=365
         Steps of a training window.
     warmup : int, default=180
@@ -104,6 +108,7 @@ class LSTMRegressor(NeuralPanelRegressor):
         self,
         d_hidden=64,
         dropout=0.4,
+        attribute_noise=0.0,
         window=365,
         warmup=180,
         loss="auto",
@@ -125,6 +130,7 @@ class LSTMRegressor(NeuralPanelRegressor):
     ):
         self.d_hidden = d_hidden
         self.dropout = dropout
+        self.attribute_noise = attribute_noise
         self.window = window
         self.warmup = warmup
         self.loss = loss

@@ -47,6 +47,26 @@ class SiteCriterion(torch.nn.Module):
         return self.loss(predicted, truth["target"], self.site_std[truth["site"]])
 
 
+class AttributeNoise:
+    """Add Gaussian noise to the scaled attributes of a batch of windows.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation, in units of the attributes' spread over the training sites.
+    """
+
+    def __init__(self, std):
+        self.std = std
+
+    def __call__(self, inputs, truth, generator):
+        if self.std:
+            attributes = inputs["attributes"]
+            noise = torch.randn(attributes.shape, generator=generator).to(attributes.device)
+            inputs["attributes"] = attributes + self.std * noise
+        return inputs, truth
+
+
 class NeuralPanelRegressor(BasePanelRegressor):
     """Abstract base of regressors that train a recurrent network on windows.
 
@@ -110,6 +130,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Collect and check the parameters of the training."""
         check_number("window", self.window, low=1, integer=True)
         check_number("warmup", self.warmup, low=0, integer=True)
+        check_number("attribute_noise", self.attribute_noise, low=0)
         if self.warmup >= self.window:
             raise ValueError(
                 f"`warmup` must be smaller than `window`. Got {self.warmup} and {self.window}."
@@ -139,6 +160,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
             min(self.window, n_times),
             min(warmup, n_times),
             target=as_tensor(scaled, self.device_),
+            finish=AttributeNoise(self.attribute_noise) if random else None,
             random=random,
             padding=0.0,  # unlike the encoder, the networks trained here know no NaN
         )

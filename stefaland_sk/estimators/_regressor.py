@@ -45,6 +45,10 @@ class StefaLandRegressor(NeuralPanelRegressor):
         Width of adapter and LSTM.
     dropout : float, default=0.4
         Dropout rate of adapter and head.
+    attribute_noise : float, default=0.0
+        Standard deviation of the noise added to the scaled attributes of each training
+        window. With few sites it keeps the network from knowing them by their
+        attributes, which helps at places unlike them.
     window : int, default=365
         Steps of a training window of the head.
     warmup : int, default=180
@@ -141,6 +145,7 @@ class StefaLandRegressor(NeuralPanelRegressor):
         min_coverage=0.5,
         d_hidden=64,
         dropout=0.4,
+        attribute_noise=0.0,
         window=365,
         warmup=180,
         loss="auto",
@@ -166,6 +171,7 @@ class StefaLandRegressor(NeuralPanelRegressor):
         self.min_coverage = min_coverage
         self.d_hidden = d_hidden
         self.dropout = dropout
+        self.attribute_noise = attribute_noise
         self.window = window
         self.warmup = warmup
         self.loss = loss
