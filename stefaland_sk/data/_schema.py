@@ -42,7 +42,7 @@ class Variable:
 # 56.7 degC. Radiation is bounded by the solar constant, since some products average over
 # daylight only.
 _ROWS = [
-    ("prcp", "mm/d", 0, 2000, "forcing", (0.005, 40), "precipitation"),
+    ("prcp", "mm/d", 0, 2000, "forcing", (0.02, 30), "precipitation"),
     ("tmin", "degC", -95, 60, "forcing", (-45, 40), "daily minimum of air temperature"),
     ("tmax", "degC", -95, 65, "forcing", (-40, 50), "daily maximum of air temperature"),
     ("tmean", "degC", -95, 60, "forcing", (-45, 45), "daily mean of air temperature"),
@@ -65,7 +65,7 @@ _ROWS = [
     ("area_gages2", "km2", 0, 7.5e6, "attribute", None, "drainage area"),
     ("elev_mean", "m", -450, 8900, "attribute", None, "mean elevation"),
     ("slope_mean", "m/km", 0, 3000, "attribute", None, "mean slope"),
-    ("p_mean", "mm/d", 0, 50, "attribute", (0.005, 40), "mean precipitation"),
+    ("p_mean", "mm/d", 0, 50, "attribute", (0.02, 30), "mean precipitation"),
     ("pet_mean", "mm/d", 0, 20, "attribute", (0.1, 20), "mean potential evapotranspiration"),
     ("p_seasonality", "-", -2, 2, "attribute", None, "seasonality of precipitation"),
     ("aridity", "-", 0, 500, "attribute", None, "potential evapotranspiration / precipitation"),
