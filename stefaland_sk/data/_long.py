@@ -338,5 +338,12 @@ def _site_table(index, site, site_ids):
                 f"The index level {name!r} must be constant at each site; it varies at "
                 f"{site_ids[site[odd[0]]]!r}."
             )
-        table[str(name)] = values.take(first, allow_fill=True, fill_value=np.nan)
+        known = first >= 0
+        if known.all():  # `take` with a fill value refuses whole numbers in pandas 2.2
+            table[str(name)] = values.take(first)
+        elif known.any():
+            taken = values.take(np.maximum(first, 0))
+            table[str(name)] = pd.Series(taken, index=site_ids).where(known)
+        else:
+            table[str(name)] = np.nan
     return table

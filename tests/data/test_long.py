@@ -145,6 +145,13 @@ def test_a_site_without_region_survives_the_round_trip(panel):
     assert back.sites["region"].isna().tolist() == [False, True, False, False]
 
 
+def test_levels_known_at_no_site_or_some(frame):
+    for huc, expected in (([np.nan] * 4, [1, 1, 1, 1]), ([7, np.nan, 7, 8], [0, 1, 0, 0])):
+        extra = frame.set_index(np.repeat(huc, 6), append=True)
+        extra.index = extra.index.set_names("huc", level=-1)
+        assert Panel.from_long(extra).sites["huc"].isna().tolist() == list(map(bool, expected))
+
+
 def test_booleans_and_nullable_numbers_are_numbers(frame):
     frame["wet"] = frame["prcp"] > 1
     frame["dams"] = pd.array(np.repeat([1, None, 3, 4], 6), dtype="Int64")

@@ -39,7 +39,10 @@ def test_the_round_trip_is_exact(panel, same_panel):
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_the_round_trip_keeps_the_resolution_of_time(panel, unit, same_panel):
     fine = Panel(forcing=panel.forcing, time=panel.time.as_unit(unit))
-    same_panel(Panel.from_xarray(fine.to_xarray()), fine)
+    back = Panel.from_xarray(fine.to_xarray())
+    same_panel(back, fine)
+    keeps = xr.Variable("x", np.zeros(1, "M8[s]")).dtype == "M8[s]"  # xarray before 2025 does not
+    assert back.time.unit == (unit if keeps else "ns")
 
 
 def test_the_round_trip_of_what_one_name_cannot_hold(panel, same_panel):
@@ -147,9 +150,10 @@ def test_integers_and_booleans_are_numbers(dataset):
 def test_durations_are_read_in_the_unit_of_their_file(dataset):
     """Older xarray decodes every variable measured in days or seconds."""
     spell = np.array([1, 2, "NaT", 4], dtype="m8[D]").astype("m8[ns]")
+    dayl = np.full((4, 6), np.timedelta64(36000, "s")).astype("m8[ns]")
     dataset["spell"] = ("site", spell)
     dataset["spell"].encoding["units"] = "days"
-    dataset["dayl"] = (("site", "time"), np.full((4, 6), np.timedelta64(36000, "s")))
+    dataset["dayl"] = (("site", "time"), dayl)
     back = Panel.from_xarray(dataset)
     np.testing.assert_array_equal(back.variable("spell"), [1, 2, np.nan, 4])
     assert (back.variable("dayl") == 36000).all()
