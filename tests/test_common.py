@@ -1,0 +1,113 @@
+"""Every public estimator keeps scikit-learn's contract for tables and ours for panels."""
+
+import inspect
+
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import Ridge
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+import stefaland_sk.estimators as public
+from stefaland_sk.estimators import (
+    BoostingComparator,
+    ClimatologyComparator,
+    LinearComparator,
+    LSTMRegressor,
+    RandomForestComparator,
+    RowRegressor,
+    StefaLandRegressor,
+    StefaLandStreamflow,
+    StefaLandTransformer,
+)
+from stefaland_sk.estimators.checks import panel_checks, parametrize_with_panel_checks
+
+# A pretraining that takes a tenth of a second.
+SMALL = StefaLandTransformer(
+    d_model=8, n_layers=1, n_heads=2, d_feedforward=8, d_embedding=4, window=60, max_epochs=1
+)
+
+# scikit-learn's checks, all of them, nothing expected to fail. The networks' sizes that matter
+# for them are the defaults, but for the pretraining inside StefaLandRegressor and -Streamflow.
+ON_TABLES = [
+    LSTMRegressor(),
+    StefaLandTransformer(d_model=16, n_layers=1, max_epochs=3),
+    StefaLandRegressor(clone(SMALL), max_epochs=10),
+    StefaLandStreamflow(clone(SMALL), d_hidden=32, max_epochs=15),
+    RowRegressor(),
+    LinearComparator(),
+    RandomForestComparator(n_estimators=30),
+    BoostingComparator(n_estimators=50),
+    ClimatologyComparator(),
+]
+# With all defaults: the checks that depend on what is learned, and those of odd input.
+DEFAULTS = [StefaLandTransformer(), StefaLandStreamflow()]
+CHECKS_OF_DEFAULTS = {
+    "check_estimators_nan_inf",
+    "check_fit_idempotent",
+    "check_fit2d_1sample",
+    "check_methods_subset_invariance",
+    "check_regressors_train",
+}
+
+SHORT = {"window": 60, "warmup": 20, "d_hidden": 8, "max_epochs": 1}
+ON_PANELS = [
+    LSTMRegressor(**SHORT),
+    StefaLandTransformer(**SMALL.get_params()),
+    StefaLandTransformer(**{**SMALL.get_params(), "pool": "mean"}),
+    StefaLandRegressor(clone(SMALL), residual="cnn", **SHORT),
+    StefaLandStreamflow(clone(SMALL), **SHORT),
+    RowRegressor(Ridge(), lags=(0, 1), rolling=(7,)),
+    LinearComparator(),
+    RandomForestComparator(n_estimators=5),
+    BoostingComparator(n_estimators=5),
+    ClimatologyComparator(),
+]
+# One regressor of each kind is enough for what takes seconds: starting two processes.
+PARALLEL = "check_cross_validate_in_parallel"
+IN_PARALLEL = [LinearComparator(), StefaLandStreamflow(clone(SMALL), **SHORT)]
+
+
+def public_estimators():
+    """Names of the concrete estimators that the library offers."""
+    for name in public.__all__:
+        thing = getattr(public, name)
+        if inspect.isclass(thing) and issubclass(thing, BaseEstimator):
+            yield name
+
+
+@pytest.mark.parametrize("name", list(public_estimators()))
+def test_each_public_estimator_is_checked(name):
+    for instances in (ON_TABLES, ON_PANELS):
+        assert name in {type(estimator).__name__ for estimator in instances}
+
+
+@parametrize_with_checks(ON_TABLES)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def default_cases():
+    """Pairs of a default instance and one of scikit-learn's checks, each check once."""
+    for estimator in DEFAULTS:
+        wanted = set(CHECKS_OF_DEFAULTS)
+        for instance, check in estimator_checks_generator(estimator):
+            name = getattr(check, "func", check).__name__
+            if name in wanted:
+                wanted.remove(name)
+                yield pytest.param(instance, check, id=f"{type(estimator).__name__}-{name}")
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(default_cases()))
+def test_scikit_learn_checks_of_defaults(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_panel_checks(ON_PANELS, skip=[PARALLEL])
+def test_panel_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", IN_PARALLEL, ids=lambda model: type(model).__name__)
+def test_cross_validate_in_parallel(estimator):
+    (check,) = [check for check in panel_checks(estimator) if check.__name__ == PARALLEL]
+    check(estimator)
