@@ -72,7 +72,7 @@ examples: $(VENV)/.ready-demo
 	@set -e; for file in examples/plot_*.py; do echo "$$file"; $(BIN)/python "$$file"; done
 
 bench: $(VENV)/.ready-demo
-	@set -e; for file in benchmarks/bench_*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
 
 clean:
 	rm -rf docs/_build docs/auto_examples docs/api/generated build dist .pytest_cache .ruff_cache

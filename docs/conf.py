@@ -16,6 +16,7 @@ LAYERS = {
     "estimators": "The models",
     "encoders": "Pretrained models: a panel in, features out",
     "plotting": "Displays",
+    "benchmark": "Protocols, runs and tables; the command line",
     "modules": "Networks, for those who build their own",
     "physics": "Process models as pure functions",
 }

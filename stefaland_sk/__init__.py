@@ -20,10 +20,12 @@ _HOMES = {
     "RandomForestComparator": "stefaland_sk.estimators",
     "LinearComparator": "stefaland_sk.estimators",
     "BoostingComparator": "stefaland_sk.estimators",
+    "ClimatologyComparator": "stefaland_sk.estimators",
 }
 
 __all__ = [
     "BoostingComparator",
+    "ClimatologyComparator",
     "LSTMRegressor",
     "LinearComparator",
     "Panel",
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from stefaland_sk.data import Panel
     from stefaland_sk.estimators import (
         BoostingComparator,
+        ClimatologyComparator,
         LinearComparator,
         LSTMRegressor,
         RandomForestComparator,
