@@ -369,7 +369,7 @@ def _day_of_year(panel):
     """Give each step's day in the calendar of a leap year, from 0; a table's one step has 0."""
     if panel.time is None:
         return np.zeros(1, dtype=int)
-    day, leap = panel.time.dayofyear.to_numpy(), panel.time.is_leap_year
+    day, leap = panel.time.day_of_year.to_numpy(), panel.time.is_leap_year
     return day - 1 + (~leap & (day > _FEBRUARY_28))
 
 

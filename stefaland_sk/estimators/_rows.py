@@ -81,20 +81,22 @@ class BaseRowRegressor(BasePanelRegressor):
         regressor = self._make_regressor(y)
         if self.random_state is not None:
             _seed(regressor, rng)
-        takes_nan = accepts_missing(regressor)
-        self._check_forcing(panel, takes_nan)
-        if not takes_nan:
+        self._takes_nan = accepts_missing(regressor)
+        self._check_forcing(panel)
+        if not self._takes_nan:
             regressor = make_pipeline(SimpleImputer(keep_empty_features=True), regressor)
-        self.regressor_ = regressor.fit(self._rows_of(panel, chosen), y)
+        matrix = self._rows_of(panel, chosen)
+        self._is_empty = np.array([np.isnan(column).all() for column in matrix.T])
+        self.regressor_ = regressor.fit(self._fill_empty(matrix), y)
         self.n_rows_ = len(y)
 
     def _predict(self, panel):
-        self._check_forcing(panel, accepts_missing(self.regressor_))
+        self._check_forcing(panel)
         present = _present(panel)
         result = np.full(present.shape, np.nan, np.float64 if panel.time is None else np.float32)
         for sites in self._batches(panel):
             if present[sites].any():
-                rows = self._rows_of(panel[sites], present[sites])
+                rows = self._fill_empty(self._rows_of(panel[sites], present[sites]))
                 result[sites][present[sites]] = np.ravel(self.regressor_.predict(rows))
         return result if self.lower_bound_ is None else np.maximum(result, self.lower_bound_)
 
@@ -145,15 +147,20 @@ class BaseRowRegressor(BasePanelRegressor):
             matrix[rows] = self._features.build(panel[sites], chosen[sites], self._row_dtype)
         return matrix
 
+    def _fill_empty(self, matrix):
+        """Neutralise columns without any value in `fit`, over which regressors stumble."""
+        matrix[:, self._is_empty] = 0
+        return matrix
+
     def _batches(self, panel):
         """Cut the sites into batches whose features fit into the memory."""
         n_at_once = max(1, _VALUES_AT_ONCE // (max(panel.n_times, 1) * len(self._features.names)))
         for first in range(0, panel.n_sites, n_at_once):
             yield slice(first, min(first + n_at_once, panel.n_sites))
 
-    def _check_forcing(self, panel, takes_nan):
+    def _check_forcing(self, panel):
         """Refuse, or tell of, a forcing variable that is missing throughout at a site."""
-        if not takes_nan:
+        if not self._takes_nan:
             advice = (
                 "Drop the site or the variable, or use a regressor that takes missing values, "
                 "as BoostingComparator and RandomForestComparator do."
