@@ -1,5 +1,6 @@
 """What a panel is: sites with attributes and forcing, their targets, units and gaps."""
 
+from stefaland_sk.data._camels_gauges import camels_gauges
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
@@ -26,6 +27,7 @@ __all__ = [
     "Segments",
     "Variable",
     "align_target",
+    "camels_gauges",
     "dealt_at_random",
     "find_segments",
     "is_labelled",

@@ -1,14 +1,12 @@
 """CAMELS-US: the provider's names, turned into ours."""
 
 import warnings
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import DataWarning, LeakageWarning, check_option
-from stefaland_sk.data import Panel
+from stefaland_sk.data import Panel, camels_gauges
 from stefaland_sk.datasets._base import (
     choose_forcings,
     choose_names,
@@ -292,21 +290,12 @@ def _site_table(table, signatures):
             "name": table["gauge_name"].str.strip(),
         }
     )
-    published = _published_splits().reindex(table.index)
+    published = camels_gauges().reindex(table.index)
     own = table["in_531"] if "in_531" in table else published["in_531"]
     sites["in_531"] = own.eq(1)
     table = table.assign(pub_group_10=published["pub_group_10"])
     folds = [name for name in FOLDS if name in table]
     return sites.join(table[folds]).join(_take(table, signatures))
-
-
-@cache
-def _published_splits():
-    """Read the published splits of all 671 gauges, which lie with the splitters."""
-    # A data file, not code: asking for it by path keeps this layer below model_selection.
-    source = files("stefaland_sk").joinpath("model_selection/_published/camels671.csv")
-    with source.open(encoding="utf-8") as stream:
-        return pd.read_csv(stream, dtype={"gauge_id": str}).set_index("gauge_id")
 
 
 def _units(forcings, names, signatures):

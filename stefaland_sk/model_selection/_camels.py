@@ -1,12 +1,9 @@
 """The published splits of CAMELS-US."""
 
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
-import pandas as pd
-
 from stefaland_sk._core import check_option
+from stefaland_sk.data import camels_gauges
 from stefaland_sk.model_selection._regions import LeaveRegionOut
 from stefaland_sk.model_selection._sites import SiteKFold
 
@@ -87,7 +84,7 @@ def load_camels_splits(subset=671):
     [92, 95, 93, 51, 68, 60, 72]
     """
     check_option("subset", subset, [671, 531])
-    table = _read().copy()
+    table = camels_gauges().copy()
     return table[table["in_531"]] if subset == 531 else table
 
 
@@ -149,13 +146,4 @@ def camels_pur(**kwargs):
 
 def _labels(column):
     """Give a column of the splits as a mapping."""
-    return _PublishedLabels(_read()[column].to_dict())
-
-
-@cache
-def _read():
-    """Read the table once; callers copy it."""
-    source = files("stefaland_sk.model_selection").joinpath("_published/camels671.csv")
-    with source.open(encoding="utf-8") as stream:
-        table = pd.read_csv(stream, dtype={"gauge_id": "str"}, index_col="gauge_id")
-    return table.rename_axis(index="site").astype({"in_531": bool})
+    return _PublishedLabels(camels_gauges()[column].to_dict())

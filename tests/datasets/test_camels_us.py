@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from stefaland_sk._core import DataWarning, LeakageWarning
-from stefaland_sk.data import Panel
+from stefaland_sk.data import Panel, camels_gauges
 from stefaland_sk.datasets import load_camels_us, make_catchments
-from stefaland_sk.datasets._camels_us import REGIONS, SIGNATURES, _published_splits
+from stefaland_sk.datasets._camels_us import REGIONS, SIGNATURES
 from stefaland_sk.datasets._climate_indices import climate_indices
 from stefaland_sk.datasets._pet import hargreaves_pet
 from stefaland_sk.datasets._variables import ATTRIBUTE_UNITS
@@ -216,7 +216,7 @@ def test_site_table(official):
 
 
 def test_regions_are_those_of_the_published_table():
-    table = _published_splits()
+    table = camels_gauges()
     region = {int(unit): int(name) for name, units in REGIONS.items() for unit in units}
     assert len(table) == 671
     assert (table["huc02"].map(region) == table["pur_region_7"]).all()
