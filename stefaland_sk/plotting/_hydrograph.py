@@ -171,6 +171,7 @@ class HydrographDisplay:
         period=None,
         warmup=None,
         metric="nse",
+        label=None,
         precipitation=None,
     ):
         """Make a Display by letting fitted estimators predict one site.
@@ -192,6 +193,8 @@ class HydrographDisplay:
             the estimators.
         metric : str, default="nse"
             The score in the legend, a key of `stefaland_sk.metrics.METRICS`.
+        label : str, default=None
+            What stands at the axis; None takes name and unit from y, where it has them.
         precipitation : str, default=None
             Forcing variable of X to draw from the top, such as ``"prcp"``.
 
@@ -233,7 +236,7 @@ class HydrographDisplay:
             period=period,
             warmup=warmup,
             metric=metric,
-            label=_axis_label(y),
+            label=_axis_label(y) if label is None else label,
             precipitation=None if precipitation is None else _forcing_series(part, precipitation),
         )
 
