@@ -3,9 +3,9 @@ Quick start
 ===========
 
 Pretrain StefaLand, finetune it, and compare it with an LSTM and a linear model in regions that none
-of them has seen. The data are synthetic, and sites, records and networks so small that the page builds
-in seconds: the scores show how to compare models, not which is best. On real data nothing changes but
-the first line and the sizes.
+of them has seen. The data are synthetic, and sites, records and networks so small that the page
+builds in seconds: the scores show how to compare models, not which is best. On real data nothing
+changes but the first line and the sizes.
 """
 
 # %%
