@@ -93,7 +93,8 @@ class NeuralPanelRegressor(BasePanelRegressor):
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
-        plan = self._plan(seed)
+        self._check_parameters()
+        plan = TrainingPlan.of(self, self.device_, seed)
         loss = self._task_loss if self.loss == "auto" else self.loss
         self._check_inputs(panel)
         self.scaler_ = PanelScaler.fit(panel)
@@ -126,8 +127,8 @@ class NeuralPanelRegressor(BasePanelRegressor):
         self.history_ = training_summary(self.net_)
         self.n_epochs_ = len(self.history_)
 
-    def _plan(self, seed):
-        """Collect and check the parameters of the training."""
+    def _check_parameters(self):
+        """Check the parameters that the parts below do not check themselves."""
         check_number("window", self.window, low=1, integer=True)
         check_number("warmup", self.warmup, low=0, integer=True)
         check_number("attribute_noise", self.attribute_noise, low=0)
@@ -135,17 +136,6 @@ class NeuralPanelRegressor(BasePanelRegressor):
             raise ValueError(
                 f"`warmup` must be smaller than `window`. Got {self.warmup} and {self.window}."
             )
-        return TrainingPlan(
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            max_minutes=self.max_minutes,
-            patience=self.patience,
-            device=self.device_,
-            verbose=self.verbose,
-            seed=seed,
-        )
 
     def _windows(self, panel, scaled, series, static, chosen, random=True):
         """Make the windows of the chosen sites."""

@@ -38,6 +38,13 @@ class TrainingPlan:
         check_number("max_minutes", self.max_minutes, low=0, none=True, open_low=True)
         check_number("patience", self.patience, low=1, integer=True, none=True)
 
+    @classmethod
+    def of(cls, estimator, device, seed):
+        """Take the plan from the parameters of an estimator."""
+        names = ("max_epochs", "batch_size", "lr", "weight_decay", "max_minutes", "patience")
+        given = {name: getattr(estimator, name) for name in (*names, "verbose")}
+        return cls(**given, device=device, seed=seed)
+
 
 class TimeLimit(Callback):
     """Stop after the epoch in which a number of minutes is exceeded."""

@@ -271,7 +271,7 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_option("pool", self.pool, [None, "static", "mean", "last"])
         check_number("attribute_weight", self.attribute_weight, low=0)
         check_number("window", self.window, low=1, integer=True)
-        plan = self._plan(device, seed)
+        plan = TrainingPlan.of(self, device, seed)
         config = self._backbone(panel)
         scaler = PanelScaler.fit(panel)
         with seeded(seed, device):
@@ -437,20 +437,6 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return model
 
     # ------------------------------------------------------------------ parts of fit
-    def _plan(self, device, seed):
-        """Collect and check the parameters of the training."""
-        return TrainingPlan(
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            max_minutes=self.max_minutes,
-            patience=self.patience,
-            device=device,
-            verbose=self.verbose,
-            seed=seed,
-        )
-
     def _backbone(self, panel):
         """Check and collect the sizes of the network."""
         return BackboneConfig(
