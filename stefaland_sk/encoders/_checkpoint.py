@@ -92,7 +92,14 @@ def read_checkpoint(path):
             f"{str(path)!r} is a safetensors file without a header of this library; it was not "
             "written by `StefaLandTransformer.save`."
         )
-    header = json.loads(metadata[_KEY])
+    try:
+        header = json.loads(metadata[_KEY])
+    except json.JSONDecodeError as error:
+        header = error
+    if not isinstance(header, dict):
+        raise CheckpointError(
+            f"The header of the checkpoint {str(path)!r} is damaged. Copy it again from its source."
+        )
     if header.get("format") != _FORMAT:
         raise CheckpointError(
             f"The checkpoint {str(path)!r} has format {header.get('format')!r}; this version of "

@@ -257,12 +257,25 @@ class StefaLandEncoder:
                 module = MaskedAutoencoder(config)
             module.load_state_dict(tensors, strict=True)
             scaler = PanelScaler.from_dict(header["scaler"])
+            _compare_sizes(config, scaler)
             names = ("units", "groups", "sites", "period", "about")
             return cls(module, scaler, header["window"], **{n: header[n] for n in names})
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]  # torch lists every weight
             raise CheckpointError(
-                f"The checkpoint {str(path)!r} does not hold a whole encoder: {error}"
+                f"The checkpoint {str(path)!r} does not hold a whole encoder: {reason}"
             ) from error
+
+
+def _compare_sizes(config, scaler):
+    """Raise if a scaler has not one mean and one spread for each variable of the network."""
+    for role, n_variables in (("forcing", config.n_forcings), ("attribute", config.n_attributes)):
+        for part in ("names", "mean", "std"):
+            n_values = len(getattr(scaler, f"{role}_{part}"))
+            if n_values != n_variables:
+                raise ValueError(
+                    f"its {role}_{part} have {n_values} values for {n_variables} variables."
+                )
 
 
 def _chunks(segments, window):
