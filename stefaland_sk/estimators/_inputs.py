@@ -48,7 +48,7 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
     Returns
     -------
     Inputs
-        The panel, with the variables of ``fit`` and no others.
+        The panel, with the variables of ``fit`` and no others, in its order.
     """
     chosen = {name: getattr(estimator, name, None) for name in ("forcings", "attributes")}
     if isinstance(X, Panel):
@@ -193,14 +193,13 @@ def _refuse_infinite(panel):
 
 
 def _take_variables(estimator, panel):
-    """Leave out variables that `fit` has not seen: a pretrained encoder may know them."""
-    same = set(panel.forcing_names) == set(estimator.forcing_names_)
-    if same and set(panel.attribute_names) == set(estimator.attribute_names_):
+    """Keep the variables of `fit`, in its order: a pretrained encoder may know others."""
+    forcings, attributes = estimator.forcing_names_, estimator.attribute_names_
+    same = panel.forcing_names == forcings
+    if same and panel.attribute_names == attributes:
         return panel
-    # None keeps all forcing, in whatever order, and copies nothing.
-    return panel.keep_variables(
-        None if same else estimator.forcing_names_, estimator.attribute_names_
-    )
+    # None keeps all forcing and copies nothing.
+    return panel.keep_variables(None if same else forcings, attributes)
 
 
 def _warn_of_dealt_rows(panel):
