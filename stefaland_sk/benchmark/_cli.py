@@ -11,9 +11,9 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from stefaland_sk import __version__
 from stefaland_sk.datasets import load_camels_us, make_catchments
 
+from ._fingerprint import library_version
 from ._models import BUDGETS, MODELS, make_models
 from ._protocol import PROTOCOLS, choose_protocol
 from ._run import run
@@ -65,7 +65,7 @@ def make_parser():
         prog="python -m stefaland_sk",
         description="StefaLand and its comparators at places that the models have not seen.",
     )
-    parser.add_argument("--version", action="version", version=f"stefaland-sk {__version__}")
+    parser.add_argument("--version", action="version", version=f"stefaland-sk {library_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     check = commands.add_parser(
@@ -197,7 +197,7 @@ def _table(options):
     try:
         results = read_results(list(options.csv))
         text = format_tables(results, baseline=options.baseline, markdown=options.markdown)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UsageError(f"{' '.join(options.csv)} cannot be read as CSV.") from error
     except _USER_MISTAKES as error:
         raise UsageError(_one_line(error)) from error

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from functools import cache
+from importlib.resources import files
 
 import joblib
 import numpy as np
@@ -9,6 +11,28 @@ from sklearn.base import BaseEstimator
 
 # Parameters that change how fast or how loudly a model works, but not what it gives.
 _NO_MATTER = {"cache", "device", "n_jobs", "verbose"}
+
+
+# Packages whose code can change a score.
+_WORKING_PARTS = ("data", "metrics", "model_selection", "modules", "encoders", "estimators")
+
+
+def library_version():
+    """Give the version of this library."""
+    from stefaland_sk import __version__  # the root is above this layer
+
+    return __version__
+
+
+@cache
+def code_digest():
+    """Give a short text that differs if the code that makes scores differs."""
+    root, state = files("stefaland_sk"), hashlib.sha256()
+    for part in _WORKING_PARTS:
+        for file in sorted(root.joinpath(part).iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".py"):
+                state.update(file.read_bytes())
+    return state.hexdigest()[:12]
 
 
 def digest(value):

@@ -39,9 +39,10 @@ class MeasuredRegressor(RegressorMixin, BaseEstimator):
         self.warnings_ = []
         reset_peak_memory()
         with self._watched():
-            begin = time.perf_counter()
+            begin, begin_cpu = time.perf_counter(), time.process_time()
             self.estimator_.fit(X, target)
             self.fit_seconds_ = time.perf_counter() - begin
+            self.fit_cpu_seconds_ = time.process_time() - begin_cpu
         return self
 
     def predict(self, X):
@@ -57,12 +58,16 @@ class MeasuredRegressor(RegressorMixin, BaseEstimator):
         encoder = getattr(self.estimator_, "encoder_", None)
         about = getattr(encoder, "about", {})
         pretrain = about.get("pretrain_seconds", 0.0)
-        inside = 0.0 if about.get("from_cache") else pretrain
+        cached = about.get("from_cache", False)
+        inside = 0.0 if cached else pretrain
+        inside_cpu = 0.0 if cached else about.get("pretrain_cpu_seconds", 0.0)
         return {
             "n_train": self.n_train_,
             "n_labelled": self.n_labelled_,
             "pretrain_seconds": pretrain,
+            "pretrain_cpu_seconds": about.get("pretrain_cpu_seconds", 0.0),
             "fit_seconds": self.fit_seconds_ - inside,
+            "fit_cpu_seconds": self.fit_cpu_seconds_ - inside_cpu,
             "predict_seconds": self.predict_seconds_,
             "n_parameters": count_parameters(self.estimator_),
             "peak_memory_mib": peak_memory(),

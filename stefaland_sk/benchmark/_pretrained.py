@@ -4,13 +4,12 @@ import os
 import time
 from pathlib import Path
 
-from stefaland_sk import __version__
 from stefaland_sk._core import CheckpointError
 from stefaland_sk.data import Panel
 from stefaland_sk.encoders import StefaLandEncoder
 from stefaland_sk.estimators import StefaLandTransformer
 
-from ._fingerprint import describe, digest, panel_digest
+from ._fingerprint import code_digest, describe, digest, panel_digest
 
 
 class CachedTransformer(StefaLandTransformer):
@@ -42,7 +41,7 @@ class CachedTransformer(StefaLandTransformer):
         """Pretrain on the sites of X, or read what was pretrained on them."""
         if self.cache is None or not isinstance(X, Panel) or self.random_state is None:
             return self._fit_and_time(X)
-        key = digest([__version__, describe(self), panel_digest(X)])
+        key = digest([code_digest(), describe(self), panel_digest(X)])
         path = Path(self.cache) / f"{key}.safetensors"
         try:
             self.encoder_ = StefaLandEncoder.load(path)
@@ -62,7 +61,8 @@ class CachedTransformer(StefaLandTransformer):
 
     def _fit_and_time(self, X):
         """Pretrain, and note the seconds in the encoder's header."""
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         super().fit(X)
         self.encoder_.about["pretrain_seconds"] = time.perf_counter() - begin
+        self.encoder_.about["pretrain_cpu_seconds"] = time.process_time() - begin_cpu
         return self

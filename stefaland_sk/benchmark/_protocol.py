@@ -16,7 +16,25 @@ PERIODS = ("period", "fit_period", "score_period")
 
 
 class Fold(NamedTuple):
-    """One split: the label of the part held out, and positions of sites."""
+    """One split of a protocol.
+
+    Parameters
+    ----------
+    label : str
+        Name of the part held out.
+    train, test : ndarray of int
+        Positions of the sites trained on, and of those held out.
+
+    See Also
+    --------
+    Protocol.folds : Makes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Fold("alps", np.array([0, 2]), np.array([1])).label
+    'alps'
+    """
 
     label: str
     train: np.ndarray

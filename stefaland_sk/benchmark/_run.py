@@ -11,18 +11,18 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
-from stefaland_sk import __version__
 from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning
 
-from ._fingerprint import describe, digest, panel_digest
+from ._fingerprint import code_digest, describe, digest, library_version, panel_digest
 from ._measure import MeasuredRegressor
 from ._parts import FoldRecorder, PartStore
 
 SCORE_COLUMNS = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
 RUN_COLUMNS = [
     *("protocol", "model", "seed", "fold", "n_train", "n_labelled", "n_sites", "n_left_out"),
-    *("pretrain_seconds", "fit_seconds", "predict_seconds", "n_parameters", "peak_memory_mib"),
-    *("threads", "n_jobs", "date", "versions", "command"),
+    *("pretrain_seconds", "pretrain_cpu_seconds", "fit_seconds", "fit_cpu_seconds"),
+    *("predict_seconds", "n_parameters", "peak_memory_mib"),
+    *("threads", "n_jobs", "date", "versions", "code", "command"),
 ]
 _CATEGORIES = {kind.__name__: kind for kind in (DataWarning, LeakageWarning, SplitWarning)}
 
@@ -118,6 +118,8 @@ def run(
     -----
     DataWarning, LeakageWarning
         Those of the models, each once for all folds.
+    DataWarning
+        If a fold that was taken from `out` was made by other code of the same version.
 
     See Also
     --------
@@ -149,6 +151,7 @@ def run(
         "threads": threads,
         "n_jobs": n_jobs,
         "versions": _versions(),
+        "code": code_digest(),
         "command": command,
     }
     taken = []
@@ -180,6 +183,7 @@ def run(
             # A part may be taken from a run under another name.
             taken += [{**part, "protocol": protocol.name} for part in parts]
             _show_warnings(name, parts)
+            _warn_of_other_code(name, parts)
             results = _join(taken)
             _write(results, out)
     return results
@@ -197,7 +201,7 @@ def _rules(protocol, X, model, data_key):
     values = protocol.to_dict()
     for name in ("name", "source", "seeds", "cv", "sites"):  # in the data and the folds
         del values[name]
-    return [__version__, values, describe(model), data_key]
+    return [library_version(), values, describe(model), data_key]
 
 
 def _key(rules, X, fold):
@@ -207,7 +211,7 @@ def _key(rules, X, fold):
 
 def _versions():
     """Name the versions of what the numbers rest on."""
-    found = [f"stefaland-sk {__version__}", f"python {platform.python_version()}"]
+    found = [f"stefaland-sk {library_version()}", f"python {platform.python_version()}"]
     for package in ("scikit-learn", "torch", "skorch", "numpy", "pandas"):
         try:
             found.append(f"{package} {version(package)}")
@@ -227,6 +231,18 @@ def _show_warnings(model, parts):
         n_more = sum(count for _, count in found) - 1
         more = f" ({n_more} more like this in other folds)" if n_more else ""
         warnings.warn(f"{model}: {text}{more}", _CATEGORIES.get(kind, UserWarning), stacklevel=3)
+
+
+def _warn_of_other_code(model, parts):
+    """Warn if folds that were taken were made by another state of the library."""
+    n_other = sum(part["code"] != code_digest() for part in parts)
+    if n_other:
+        warnings.warn(
+            f"{model}: {n_other} of {len(parts)} folds were made before the code of this library "
+            "was changed; with resume=False (--fresh) they are computed anew.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _join(parts):

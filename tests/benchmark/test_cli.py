@@ -1,0 +1,165 @@
+"""The command line: what it prints, writes and answers."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from stefaland_sk.benchmark import MODELS, _cli, make_models, read_results
+
+SMALL = {"n_sites": 6, "n_years": 2, "n_regions": 2, "unlabelled": 0.1, "random_state": 0}
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run a command on small catchments; give its exit code, output and errors."""
+    monkeypatch.setattr(_cli, "_SYNTHETIC", SMALL)
+    monkeypatch.setattr("warnings.showwarning", None)  # put back after the test
+
+    def call(*arguments):
+        code = _cli.main(list(arguments))
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_demo_compares_all_models(command, tmp_path):
+    code, out, _ = command("demo", "--out", str(tmp_path), "--epochs", "1", "--jobs", "1")
+    assert code == 0
+    results = read_results(tmp_path / "results.csv")
+    assert list(results["model"].unique()) == list(MODELS)
+    # One line per fold, then the tables, which are those of the file.
+    assert sum(line.startswith("resconn") and "fold 2" in line for line in out.splitlines()) == 1
+    assert "median over the sites held out" in out
+    assert str(tmp_path / "results.csv") in out
+    assert "## synthetic-pur-quick" in (tmp_path / "tables.md").read_text()
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    assert runs["command"].str.startswith("python -m stefaland_sk demo").all()
+    assert (runs["threads"] >= 1).all()
+
+
+def test_demo_goes_on_and_starts_afresh(command, tmp_path):
+    call = ("demo", "--out", str(tmp_path), "--models", "linear", "--jobs", "1")
+    _, first, _ = command(*call)
+    _, again, _ = command(*call)
+    _, fresh, _ = command(*call, "--fresh")
+    assert ["fit" in text for text in (first, again, fresh)] == [True, False, True]
+
+
+def test_demo_on_real_data(command, tmp_path, shared_data):
+    code, out, _ = command(
+        *("demo", "--data", str(shared_data / "demo"), "--out", str(tmp_path), "--jobs", "1"),
+        *("--models", "linear", "--fit-period", "2000-10-01", "2005-09-30"),
+        *("--score-period", "1996-10-01", "1999-09-30", "--seeds", "0", "1"),
+    )
+    assert code == 0
+    results = read_results(tmp_path / "results.csv")
+    assert set(results["protocol"]) == {"short-pur-quick"}
+    assert set(results["fold"]) == {"1", "2", "4", "5", "7"}
+    assert results["site"].nunique() == 20
+    assert "means over 2 seeds" in out
+
+
+def test_demo_takes_a_list_of_sites(command, tmp_path, shared_data):
+    from stefaland_sk.datasets import load_camels_us
+
+    X, _ = load_camels_us(shared_data / "demo")
+    sites = X.sites.groupby("region").head(2).index
+    listed = tmp_path / "sites.txt"
+    listed.write_text("# two of each region\n" + "\n".join(sites) + "\n\n")
+    call = ("demo", "--data", str(shared_data / "demo"), "--models", "linear", "--jobs", "1")
+    code, _, _ = command(*call, "--out", str(tmp_path), "--sites", str(listed))
+    assert code == 0
+    assert set(read_results(tmp_path / "results.csv")["site"]) == set(sites)
+
+
+def test_check_reports_in_words(command, shared_data):
+    code, out, _ = command("check", str(shared_data / "demo"))
+    assert code == 0
+    assert out.startswith("Panel(20 sites")
+    assert "0 errors" in out
+
+
+def test_table_prints_what_the_demo_printed(command, tmp_path):
+    _, demo, _ = command("demo", "--out", str(tmp_path), "--models", "linear", "--jobs", "1")
+    code, text, _ = command("table", str(tmp_path / "results.csv"))
+    assert code == 0
+    assert text.strip() in demo
+    code, text, _ = command("table", "--markdown", str(tmp_path / "results.csv"))
+    assert text == (tmp_path / "tables.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--data", "no/such/folder"], "there is no folder 'no/such/folder'."),
+        (["demo", "--data", "{tmp}"], "No CAMELS-US data at {tmp}. Looked for: "),
+        (["demo", "--sites", "531"], "give --data as well"),
+        (["demo", "--jobs", "0"], "--jobs must be at least 1; got 0."),
+        (["demo", "--epochs", "0"], "--epochs must be at least 1; got 0."),
+        (["demo", "--seeds", "1", "1"], "`seeds` must hold distinct numbers"),
+        (["demo", "--fit-period", "1990-01-01", "1991-01-01"], "holds no step of X"),
+        (["demo", "--fit-period", "next", "year"], "next"),
+        (["demo", "--data", "{tmp}", "--sites", "{tmp}"], "a text file with one site per line"),
+        (["demo", "--data", "{tmp}", "--sites", "{tmp}/empty.txt"], "is empty"),
+        (["demo", "--out", "{tmp}/empty.txt"], "cannot be made a folder"),
+        (["check", "no/such/folder"], "there is no folder 'no/such/folder'."),
+        (["table", "no.csv"], "there is no file 'no.csv'."),
+        (["table", "{tmp}/other.csv"], "lacks ['protocol'"),
+        (["table", "{tmp}/empty.txt"], "cannot be read as CSV"),
+    ],
+)
+def test_a_mistake_is_one_line(command, tmp_path, arguments, message):
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    arguments = [word.format(tmp=tmp_path) for word in arguments]
+    if "--out" not in arguments and arguments[0] == "demo":
+        arguments += ["--out", str(tmp_path / "out")]
+    code, _, errors = command(*arguments)
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert errors.startswith(f"stefaland_sk {arguments[0]}: error: ")
+    assert message.format(tmp=tmp_path) in errors
+
+
+def test_an_interrupted_demo_says_where_its_work_is(command, tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_cli, "run", interrupt)
+    code, _, errors = command("demo", "--out", str(tmp_path), "--jobs", "1")
+    assert code == 130
+    assert errors == f"stopped; finished folds stay in {tmp_path}\n"
+
+
+def test_help_and_tables_do_not_load_torch():
+    code = (
+        "import sys\n"
+        "from stefaland_sk.benchmark import _cli\n"
+        "_cli.make_parser().format_help()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_m_works():
+    done = subprocess.run(
+        [sys.executable, "-m", "stefaland_sk", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("stefaland-sk ")
+
+
+def test_models_are_made_by_name_and_budget():
+    models = make_models(["lstm", "resconn", "noresconn"], budget="quick", epochs=3)
+    assert models["lstm"].max_epochs == models["resconn"].encoder.max_epochs == 3
+    assert (models["resconn"].residual, models["noresconn"].residual) == (True, False)
+    # Both train the same encoder, unfitted: it is pretrained inside `fit`.
+    same = [models[name].encoder.get_params() for name in ("resconn", "noresconn")]
+    assert same[0] == same[1]
+    assert not hasattr(models["resconn"].encoder, "encoder_")
+    with pytest.raises(ValueError, match="`models` must be one of"):
+        make_models(["lsmt"])
+    with pytest.raises(ValueError, match="`budget` must be one of"):
+        make_models(budget="huge")
