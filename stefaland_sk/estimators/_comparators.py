@@ -18,7 +18,7 @@ _FEBRUARY_28 = 59  # its day of the year
 class RandomForestComparator(BaseRowRegressor):
     """A random forest on lagged forcing, means over past windows and attributes.
 
-    Each tree sees a few ten thousand rows: a forest of full-size trees on a million
+    Each tree sees twenty thousand rows: a forest of full-size trees on a million
     rows takes gigabytes and tens of minutes and predicts hardly better.
 
     Parameters
@@ -29,7 +29,7 @@ class RandomForestComparator(BaseRowRegressor):
         Share (or number) of the columns tried at each split.
     min_samples_leaf : int, default=5
         Fewest rows in a leaf.
-    max_samples : int, default=30_000
+    max_samples : int, default=20_000
         Rows drawn for each tree; all, if there are fewer.
     n_jobs : int, default=None
         Trees grown at once; None means 1, -1 all processors.
@@ -72,7 +72,7 @@ class RandomForestComparator(BaseRowRegressor):
         n_estimators=100,
         max_features=1 / 3,
         min_samples_leaf=5,
-        max_samples=30_000,
+        max_samples=20_000,
         n_jobs=None,
         lags=LAGS,
         rolling=ROLLING,
