@@ -219,19 +219,35 @@ def _protocol_and_data(options):
         protocol = choose_protocol(X)
         if options.sites is not None:
             protocol = replace(protocol, sites="in_531" if options.sites == "531" else None)
-    changes = {
-        name: tuple(getattr(options, name))
-        for name in ("fit_period", "score_period")
-        if getattr(options, name) is not None
-    }
-    name = f"{protocol.name}-{options.budget}"
     try:
-        protocol = replace(protocol, name=name, seeds=tuple(options.seeds), **changes)
+        protocol = _adapt(protocol, options)
         X, y = protocol.take(X, y)
         protocol.folds(X, y)
     except (ValueError, TypeError) as error:
         raise UsageError(_one_line(error)) from error
     return protocol, X, y
+
+
+def _adapt(protocol, options):
+    """Put the user's wishes into a protocol, and into its name, so that results do not mix."""
+    words = [protocol.name, options.budget]
+    if options.epochs is not None:
+        words.append(f"{options.epochs}epochs")
+    if options.sites is not None:
+        words.append(options.sites if options.sites in ("531", "all") else "listed")
+    changes = {"seeds": tuple(options.seeds)}
+    for name in ("fit_period", "score_period"):
+        period = getattr(options, name)
+        if period is not None:
+            changes[name] = tuple(period)
+            words.append(f"{name.partition('_')[0]}{'to'.join(period)}")
+    protocol = replace(protocol, name="-".join(words), **changes)
+    if protocol.period is None or len(changes) == 1:
+        return protocol
+    # Other years than the protocol's own: read as much as they need, with the warm-up.
+    days = [pd.Timestamp(day) for day in (*protocol.fit_period, *protocol.score_period)]
+    period = (min(days) - pd.Timedelta(days=protocol.warmup), max(days))
+    return replace(protocol, period=tuple(f"{day:%Y-%m-%d}" for day in period))
 
 
 def _load(path, **choices):

@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from stefaland_sk.benchmark import MODELS, _cli, make_models, read_results
+from stefaland_sk.benchmark import MODELS, PROTOCOLS, _cli, make_models, read_results
 
 SMALL = {"n_sites": 6, "n_years": 2, "n_regions": 2, "unlabelled": 0.1, "random_state": 0}
 
@@ -55,7 +55,10 @@ def test_demo_on_real_data(command, tmp_path, shared_data):
     )
     assert code == 0
     results = read_results(tmp_path / "results.csv")
-    assert set(results["protocol"]) == {"short-pur-quick"}
+    # The name tells results apart that were made under other rules.
+    assert set(results["protocol"]) == {
+        "short-pur-quick-fit2000-10-01to2005-09-30-score1996-10-01to1999-09-30"
+    }
     assert set(results["fold"]) == {"1", "2", "4", "5", "7"}
     assert results["site"].nunique() == 20
     assert "means over 2 seeds" in out
@@ -72,6 +75,14 @@ def test_demo_takes_a_list_of_sites(command, tmp_path, shared_data):
     code, _, _ = command(*call, "--out", str(tmp_path), "--sites", str(listed))
     assert code == 0
     assert set(read_results(tmp_path / "results.csv")["site"]) == set(sites)
+
+
+def test_other_years_bring_their_own_warm_up():
+    words = ["demo", "--fit-period", "1981-10-01", "1995-09-30", "--sites", "all"]
+    options = _cli.make_parser().parse_args(words)
+    protocol = _cli._adapt(PROTOCOLS["camels-us-pur"], options)
+    assert protocol.period == ("1980-10-01", "1999-09-30")
+    assert protocol.name == "camels-us-pur-quick-all-fit1981-10-01to1995-09-30"
 
 
 def test_check_reports_in_words(command, shared_data):
