@@ -33,6 +33,7 @@ class BaseRowRegressor(BasePanelRegressor):
     the training rows' targets. Parameters as for `RowRegressor`.
     """
 
+    causal = True  # lags and windows look back only
     # scikit-learn's linear algebra is not safe in float32; trees take it as it is.
     _row_dtype = np.float64
 
