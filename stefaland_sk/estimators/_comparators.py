@@ -220,8 +220,10 @@ class LinearComparator(BaseRowRegressor):
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Strength of the penalty.
+    alpha : float, default=0.05
+        Weight of the squared coefficients against the mean squared error, that is,
+        ``Ridge(alpha=alpha * n_rows_)``. Days of one site are no new sites: a penalty that
+        is lost among so many rows leaves the attributes of a few sites free to overfit.
     target_transform : {"auto", "sqrt"} or None, default="auto"
         "sqrt" fits the square root of the target, signed for negative ones, and
         squares the predictions; "auto" does so if no target of `fit` is negative, as for
@@ -265,7 +267,7 @@ class LinearComparator(BaseRowRegressor):
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha=0.05,
         target_transform="auto",
         lags=LAGS,
         rolling=ROLLING,
@@ -294,7 +296,8 @@ class LinearComparator(BaseRowRegressor):
 
     def _make_regressor(self, y):
         check_option("target_transform", self.target_transform, ["auto", "sqrt", None])
-        ridge = Ridge(alpha=self.alpha)
+        check_number("alpha", self.alpha, low=0)
+        ridge = Ridge(alpha=self.alpha * len(y))
         auto = self.target_transform == "auto" and y.min() >= 0
         if auto or self.target_transform == "sqrt":
             ridge = TransformedTargetRegressor(

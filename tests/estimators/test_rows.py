@@ -180,6 +180,7 @@ def test_parameters_out_of_range(catchments, parameters, message):
         (RowRegressor(StandardScaler()), TypeError, r"`regressor` must be an instance.*Standard"),
         (RowRegressor(Ridge), TypeError, r"`regressor` must be an instance.*Ridge"),
         (RandomForestComparator(max_samples=0), ValueError, r"`max_samples` must lie in \[1"),
+        (LinearComparator(alpha=-1.0), ValueError, r"`alpha` must lie in \[0, inf\)"),
         (LinearComparator(target_transform="log"), ValueError, r"`target_transform` must be one"),
         (ClimatologyComparator(window=400), ValueError, r"`window` must lie in \[1, 366\]"),
     ],
@@ -334,6 +335,14 @@ def test_predictions_stay_above_the_bound(catchments):
     np.testing.assert_array_equal(bounded.predict(X), np.maximum(free.predict(X), 0))
     below = LinearComparator(target_transform=None).fit(X, y - 1)
     assert below.lower_bound_ is None
+
+
+def test_penalty_weighs_the_same_whatever_the_number_of_rows(catchments):
+    X, y = catchments
+    table, target = X.attributes, y.mean(axis=1)
+    once = LinearComparator().fit(table, target)
+    often = LinearComparator().fit(pd.concat([table] * 9), np.tile(target, 9))
+    np.testing.assert_allclose(often.predict(table), once.predict(table), rtol=1e-6)
 
 
 def test_root_of_a_target_with_negative_values_keeps_the_sign(catchments):
