@@ -15,6 +15,16 @@ def camels_gauges():
     DataFrame of shape (671, 6)
         Indexed by ``site``, the eight-digit gauge number as str: ``huc02``, ``lat``,
         ``lon``, ``pub_group_10``, ``pur_region_7``, ``in_531``.
+
+    See Also
+    --------
+    stefaland_sk.model_selection.load_camels_splits : A copy, with the sources.
+
+    Examples
+    --------
+    >>> from stefaland_sk.data import camels_gauges
+    >>> bool(camels_gauges().loc["01013500", "in_531"])
+    False
     """
     source = files("stefaland_sk.data").joinpath("_published/camels671.csv")
     with source.open(encoding="utf-8") as stream:

@@ -21,6 +21,7 @@ class Inputs:
     panel: Panel
     kind: str  # "panel", "long" or "table"
     rows: LongTable | None = None
+    has_site_ids: bool = True  # False: a plain table whose rows are only numbered
 
     def restore(self, values):
         """Align predictions of shape (n_sites, n_times) with the caller's samples."""
@@ -127,14 +128,13 @@ def _read_table(estimator, X, reset, allow_nan):
         dtype=np.float64,
         ensure_all_finite="allow-nan" if allow_nan else True,
     )
+    index, names = range(len(values)), [f"x{i}" for i in range(values.shape[1])]
     if isinstance(X, pd.DataFrame):
-        index = X.index if X.index.is_unique else pd.RangeIndex(len(X))
         names = [str(column) for column in X.columns]
-        index = index.map(str) if not isinstance(index, pd.MultiIndex) else range(len(X))
-    else:
-        index, names = range(len(values)), [f"x{i}" for i in range(values.shape[1])]
+        if X.index.is_unique and not isinstance(X.index, pd.RangeIndex | pd.MultiIndex):
+            index = X.index
     table = pd.DataFrame(values, index=pd.Index(list(map(str, index))), columns=names)
-    return Inputs(Panel.from_table(table), "table")
+    return Inputs(Panel.from_table(table), "table", has_site_ids=index is getattr(X, "index", None))
 
 
 def _remember(estimator, inputs):

@@ -92,6 +92,8 @@ class StefaLandRegressor(NeuralPanelRegressor):
     ----------
     encoder_ : StefaLandEncoder
         The frozen encoder, with its own scaler.
+    feature_mean_, feature_std_ : ndarray of shape (d_model,)
+        Scale of the features, over the days of the sites of `fit`.
     net_ : skorch.NeuralNet
         The trained head.
     scaler_ : PanelScaler
@@ -207,7 +209,8 @@ class StefaLandRegressor(NeuralPanelRegressor):
         check_number("min_coverage", self.min_coverage, low=0, high=1)
         self.encoder_, self.pretrained_here_ = self._resolve_encoder(panel, seed)
         self.encoder_.check_coverage(panel, self.min_coverage)
-        self.sites_ = set(panel.site_ids) if panel.time is not None else set()
+        self.sites_ = set(panel.site_ids)
+        self.feature_mean_ = self.feature_std_ = None
 
     def _resolve_encoder(self, panel, seed):
         """Give the frozen encoder, and whether it was pretrained on this panel."""
@@ -231,6 +234,10 @@ class StefaLandRegressor(NeuralPanelRegressor):
         days, site = self.encoder_.encode(panel, device=self.device_)
         if days is None:  # attributes only: the same feature on every step
             days = np.repeat(site[:, None], series["forcing"].shape[1], axis=1)
+        if self.feature_mean_ is None:  # in fit: from the training sites
+            self.feature_mean_, self.feature_std_ = _moments(days)
+        days -= self.feature_mean_
+        days /= self.feature_std_
         return {**series, "features": as_tensor(days, self.device_)}, static
 
     def _build(self, panel):
@@ -257,6 +264,17 @@ class StefaLandRegressor(NeuralPanelRegressor):
                     stacklevel=3,
                 )
         return super()._predict(panel)
+
+
+def _moments(days):
+    """Mean and standard deviation of each feature over the days that have one."""
+    seen = np.isfinite(days[:, :, 0])
+    n_seen = max(int(seen.sum()), 1)
+    mean = np.where(seen[:, :, None], days, 0).sum(axis=(0, 1), dtype=np.float64) / n_seen
+    # Site by site: the copy that a square needs stays small.
+    squares = sum(np.square(d[s] - mean).sum(axis=0) for d, s in zip(days, seen, strict=True))
+    std = np.sqrt(squares / n_seen)
+    return mean.astype(np.float32), np.where(std > 1e-6, std, 1.0).astype(np.float32)
 
 
 class StefaLandStreamflow(StefaLandRegressor):

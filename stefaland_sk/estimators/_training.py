@@ -13,6 +13,7 @@ from stefaland_sk._core import check_number, check_option
 from stefaland_sk.estimators._windows import WindowLoader
 
 _MIN_UPDATES = 20  # per epoch, as far as batches of 8 allow
+_RISE = 0.2  # share of the training in which the learning rate rises
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,41 @@ class TimeLimit(Callback):
     def __init__(self, max_minutes):
         self.max_minutes = max_minutes
 
+    def initialize(self):
+        self.stopped_ = False
+        return self
+
     def on_train_begin(self, net, **kwargs):
         self.begin_ = time.monotonic()
 
     def on_epoch_end(self, net, **kwargs):
         if time.monotonic() - self.begin_ > 60 * self.max_minutes:
+            self.stopped_ = True
             raise KeyboardInterrupt  # skorch's way to end training and keep the net
+
+
+class StopEarly(EarlyStopping):
+    """Stop when the validation loss no longer falls, and keep the best epoch.
+
+    Epochs in which the learning rate still rises neither count as misses nor as best.
+    """
+
+    def __init__(self, first_epoch, patience):
+        super().__init__(monitor="valid_loss", patience=patience, load_best=True, sink=_silent)
+        self.first_epoch = first_epoch
+
+    def initialize(self):
+        self.stopped_ = False
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        if net.history[-1, "epoch"] < self.first_epoch:
+            return
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt:
+            self.stopped_ = True
+            raise
 
 
 @contextmanager
@@ -115,14 +145,12 @@ def train_network(module, dataset, valid, criterion, plan):
             step_every="batch",
             max_lr=plan.lr,
             total_steps=total_steps,
-            pct_start=max(0.2, 2 / total_steps),  # a rise of no step would divide by zero
+            pct_start=max(_RISE, 2 / total_steps),  # a rise of no step would divide by zero
         )
         callbacks.append(("schedule", schedule))
     if valid is not None and plan.patience:
-        stop = EarlyStopping(
-            monitor="valid_loss", patience=plan.patience, load_best=True, sink=_silent
-        )
-        callbacks.append(("early_stopping", stop))
+        first_epoch = 1 + int(_RISE * plan.max_epochs)
+        callbacks.append(("early_stopping", StopEarly(first_epoch, plan.patience)))
     if plan.max_minutes is not None:
         callbacks.append(("time_limit", TimeLimit(plan.max_minutes)))
     if plan.verbose > 1:
@@ -145,12 +173,21 @@ def train_network(module, dataset, valid, criterion, plan):
     )
     with seeded(plan.seed, plan.device):
         net.fit(dataset, y=None)
+    _raise_if_interrupted(net)
     # The net is kept and pickled; the data it was trained on is not.
     net.train_split = None
     net.module_.zero_grad(set_to_none=True)
     net.optimizer_.state.clear()
     net.module_.eval()
     return net
+
+
+def _raise_if_interrupted(net):
+    """Raise again what skorch swallows: an interrupt by the user ends the whole work."""
+    finished = sum("train_loss" in row and "dur" in row for row in net.history)
+    stopped = any(getattr(callback, "stopped_", False) for _, callback in net.callbacks_)
+    if finished < net.max_epochs and not stopped:
+        raise KeyboardInterrupt
 
 
 def training_summary(net):

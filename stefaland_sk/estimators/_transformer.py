@@ -264,7 +264,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self
             The fitted transformer.
         """
-        panel = read_inputs(self, X, reset=True).panel
+        inputs = read_inputs(self, X, reset=True)
+        panel = inputs.panel
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         device = resolve_device(self.device)
@@ -295,7 +296,7 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             min(self.window, panel.n_times),
             units=panel.units,
             groups=self._named_groups(panel),
-            sites=list(panel.site_ids) if panel.time is not None else [],
+            sites=list(panel.site_ids) if inputs.has_site_ids else [],
             period=period,
         )
         self._n_features_out = self.encoder_.d_model

@@ -165,12 +165,31 @@ def test_early_stopping_watches_held_out_sites_and_keeps_the_best(
     dataset, valid, criterion = kept
     assert set(dataset.site.tolist()).isdisjoint(valid.site.tolist())
     assert len(set(valid.site.tolist())) == 4
-    losses = [row["valid_loss"] for row in model.history_]
+    risen = 6  # epochs in which the learning rate rises count neither way
+    losses = [row["valid_loss"] for row in model.history_][risen:]
     assert np.argmin(losses) == len(losses) - 1 - 2  # stopped `patience` epochs behind the best
     ((inputs, truth),) = list(WindowLoader(valid, 500))
     with torch.inference_mode():
         now = criterion(model.net_.module_(**inputs), truth)
     assert float(now) == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_early_stopping_waits_until_the_learning_rate_has_risen(many_sites, make_lstm):
+    """A loss that gets worse while the rate rises must not end the training."""
+    options = {"lr": 1e-9, "early_stopping": True, "patience": 1}
+    model = make_lstm(max_epochs=20, **options).fit(*many_sites)
+    assert model.n_epochs_ > 4
+
+
+def test_an_interrupt_by_the_user_ends_the_fit(catchments, make_lstm, monkeypatch):
+    """skorch swallows it; a search would go on with a half-trained model."""
+
+    def interrupted(self, predicted, truth):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stefaland_sk.estimators._neural.SiteCriterion.forward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_lstm(max_epochs=2).fit(*catchments)
 
 
 def test_early_stopping_by_itself_needs_twenty_sites(many_sites, catchments, make_lstm):

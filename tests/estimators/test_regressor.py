@@ -80,9 +80,19 @@ def test_the_encoder_keeps_its_own_scaler(catchments, elsewhere, make_streamflow
     assert model.encoder_.scaler is elsewhere.encoder_.scaler
     assert not np.allclose(model.encoder_.scaler.forcing_mean, model.scaler_.forcing_mean)
     series, _ = model._make_inputs(X)
-    np.testing.assert_array_equal(series["features"], elsewhere.transform(X))
+    features = elsewhere.transform(X)
+    standardised = (features - features.mean(axis=(0, 1))) / features.std(axis=(0, 1))
+    np.testing.assert_allclose(series["features"], standardised, atol=1e-3)
     scaled = (X.forcing[:, :, 0] - X.forcing[:, :, 0].mean()) / X.forcing[:, :, 0].std()
     np.testing.assert_allclose(series["forcing"][:, :, 0], scaled, atol=1e-4)
+
+
+def test_features_are_scaled_by_the_training_sites(catchments, elsewhere, make_streamflow):
+    X, y = catchments
+    model = make_streamflow(FrozenEstimator(elsewhere)).fit(X[:4], y.iloc[:4])
+    features = elsewhere.transform(X[:4])
+    np.testing.assert_allclose(model.feature_mean_, features.mean(axis=(0, 1)), atol=1e-4)
+    np.testing.assert_allclose(model.feature_std_, features.std(axis=(0, 1)), rtol=1e-3)
 
 
 def test_finetuning_does_not_change_the_transformer_given(catchments, make_transformer):

@@ -151,7 +151,9 @@ def test_a_table_gives_one_row_per_site(catchments, make_transformer):
     model = make_transformer().fit(table)
     assert model.transform(table).shape == (6, 8)
     assert model.transform(table.iloc[:2]).shape == (2, 8)
-    assert model.encoder_.sites == []  # rows of a table are no identifiers
+    assert model.encoder_.sites == list(X.site_ids)  # the labels of the rows, for the leak guard
+    numbered = make_transformer().fit(X.attributes.to_numpy())
+    assert numbered.encoder_.sites == []  # numbered rows are no identifiers
 
 
 def test_names_of_features_and_pandas_output(catchments, make_transformer):
