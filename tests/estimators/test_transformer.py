@@ -151,8 +151,8 @@ def test_a_table_gives_one_row_per_site(catchments, make_transformer):
     model = make_transformer().fit(table)
     assert model.transform(table).shape == (6, 8)
     assert model.transform(table.iloc[:2]).shape == (2, 8)
-    assert model.encoder_.sites == list(X.site_ids)  # the labels of the rows, for the leak guard
-    numbered = make_transformer().fit(X.attributes.to_numpy())
+    assert model.encoder_.sites == list(table.index)  # the labels of the rows, for the leak guard
+    numbered = make_transformer().fit(table.to_numpy())
     assert numbered.encoder_.sites == []  # numbered rows are no identifiers
 
 
