@@ -36,7 +36,7 @@ from stefaland_sk.data import Panel, site_of_samples
 N_SITES, N_TIMES, N_FORCINGS, N_ATTRIBUTES, SEED = 531, 3652, 5, 27, 0
 FORMS, ESTIMATORS = ("panel", "long"), ("blind", "reading")
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
-OUTPUT = RESULTS / "panel_cross_validate_rounds.csv"
+OUTPUT = RESULTS / "panel_cross_validate.csv"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 

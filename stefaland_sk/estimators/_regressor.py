@@ -4,6 +4,7 @@ import os
 import warnings
 
 import numpy as np
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +14,6 @@ from stefaland_sk.encoders import StefaLandEncoder
 from stefaland_sk.estimators._inputs import missing_forcing
 from stefaland_sk.estimators._neural import NeuralPanelRegressor
 from stefaland_sk.estimators._transformer import StefaLandTransformer
-from stefaland_sk.estimators._windows import as_tensor
 from stefaland_sk.modules import FinetuneHead
 
 
@@ -238,7 +238,7 @@ class StefaLandRegressor(NeuralPanelRegressor):
             self.feature_mean_, self.feature_std_ = _moments(days)
         days -= self.feature_mean_
         days /= self.feature_std_
-        return {**series, "features": as_tensor(days, self.device_)}, static
+        return {**series, "features": torch.from_numpy(days).to(self.device_)}, static
 
     def _build(self, panel):
         return FinetuneHead(
@@ -270,8 +270,9 @@ def _moments(days):
     """Mean and standard deviation of each feature over the days that have one."""
     seen = np.isfinite(days[:, :, 0])
     n_seen = max(int(seen.sum()), 1)
-    mean = np.where(seen[:, :, None], days, 0).sum(axis=(0, 1), dtype=np.float64) / n_seen
-    # Site by site: the copy that a square needs stays small.
+    # Site by site: the copies stay small.
+    total = sum(d[s].sum(axis=0, dtype=np.float64) for d, s in zip(days, seen, strict=True))
+    mean = total / n_seen
     squares = sum(np.square(d[s] - mean).sum(axis=0) for d, s in zip(days, seen, strict=True))
     std = np.sqrt(squares / n_seen)
     return mean.astype(np.float32), np.where(std > 1e-6, std, 1.0).astype(np.float32)
