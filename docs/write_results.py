@@ -1,0 +1,58 @@
+"""Write the tables and figures of the results into the docs, from the CSV files only.
+
+A page holds a pair of comments, ``<!-- results: FILE.csv -->`` and ``<!-- results: end -->``;
+what stands between them is written anew from ``docs/results/FILE.csv``.
+
+Usage: python docs/write_results.py [--check]
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from stefaland_sk.benchmark import format_tables, read_results
+
+REPO = Path(__file__).resolve().parents[1]
+RESULTS = REPO / "docs" / "results"
+PAGES = [REPO / "README.md", RESULTS / "README.md"]
+BLOCK = re.compile(r"(<!-- results: (\S+\.csv) -->\n).*?(<!-- results: end -->)", re.DOTALL)
+
+
+def tables_of(file):
+    """Markdown of one file: scores as tables of medians, anything else as it is."""
+    path = RESULTS / file
+    columns = pd.read_csv(path, comment="#", nrows=0).columns
+    if {"protocol", "site", "metric"} <= set(columns):
+        # Headings of the page are the page's own: a table only gets a line in bold.
+        return re.sub(
+            r"^#+ (.*)$", r"**\1**", format_tables(read_results(path), markdown=True), flags=re.M
+        )
+    table = pd.read_csv(path, comment="#", dtype=str).fillna("")
+    lines = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def renewed(page):
+    """Text of a page with its blocks written anew."""
+    return BLOCK.sub(
+        lambda found: f"{found[1]}\n{tables_of(found[2])}\n\n{found[3]}",
+        page.read_text(encoding="utf-8"),
+    )
+
+
+def main():
+    """Write the pages, or with --check tell whether they are up to date."""
+    stale = [page for page in PAGES if renewed(page) != page.read_text(encoding="utf-8")]
+    if "--check" in sys.argv:
+        sys.exit(
+            f"not up to date: {[str(page.relative_to(REPO)) for page in stale]}" if stale else 0
+        )
+    for page in stale:
+        page.write_text(renewed(page), encoding="utf-8")
+        print("wrote", page.relative_to(REPO))
+
+
+if __name__ == "__main__":
+    main()
