@@ -81,7 +81,8 @@ def read_checkpoint(path):
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: older versions map the file, which may be overwritten while in use.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(
             f"The checkpoint {str(path)!r} is damaged or not a safetensors file ({error}). Copy it "

@@ -148,7 +148,7 @@ def rewrite(path, **changes):
     """Write the checkpoint again with another header."""
     with safetensors.safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()["stefaland_sk"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     header |= changes
     header = {name: value for name, value in header.items() if value is not ...}
     safetensors.torch.save_file(tensors, path, metadata={"stefaland_sk": json.dumps(header)})
@@ -247,7 +247,7 @@ def test_weights_of_another_size(encoder, checkpoint):
 
 def test_a_header_that_is_no_json(checkpoint):
     with safetensors.safe_open(checkpoint, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     for text in ("{", "[1]"):
         safetensors.torch.save_file(tensors, checkpoint, metadata={"stefaland_sk": text})
         with pytest.raises(CheckpointError, match="header of the checkpoint .* damaged"):
