@@ -27,7 +27,10 @@ def tables_of(file):
     if {"protocol", "site", "metric"} <= set(columns):
         # Headings of the page are the page's own: a table only gets a line in bold.
         return re.sub(
-            r"^#+ (.*)$", r"**\1**", format_tables(read_results(path), markdown=True), flags=re.M
+            r"^#+ (.*)$",
+            r"**\1**",
+            format_tables(read_results(path), markdown=True).strip(),
+            flags=re.M,
         )
     table = pd.read_csv(path, comment="#", dtype=str).fillna("")
     lines = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
