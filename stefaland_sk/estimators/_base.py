@@ -20,7 +20,6 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
     """
 
     causal = False  # whether a prediction never depends on later forcing; checks hold it to that
-    _allow_nan = True  # whether a plain table may have missing values
 
     def fit(self, X, y):
         """Fit the model.
@@ -39,7 +38,7 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
         self
             The fitted estimator.
         """
-        inputs = read_inputs(self, X, reset=True, allow_nan=self._allow_nan)
+        inputs = read_inputs(self, X, reset=True)
         target = read_target(self, y, inputs)
         panel = inputs.panel
         period = getattr(self, "fit_period", None)
@@ -70,7 +69,7 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
             any forcing are NaN.
         """
         check_is_fitted(self)
-        inputs = read_inputs(self, X, reset=False, allow_nan=self._allow_nan)
+        inputs = read_inputs(self, X, reset=False)
         return inputs.restore(self._predict(inputs.panel))
 
     def score(self, X, y):
@@ -90,7 +89,7 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
             The score; 1 is perfect.
         """
         check_is_fitted(self)
-        inputs = read_inputs(self, X, reset=False, allow_nan=self._allow_nan)
+        inputs = read_inputs(self, X, reset=False)
         target = read_target(self, y, inputs)
         predicted = self._predict(inputs.panel)
         if inputs.panel.time is None:
@@ -106,7 +105,7 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self._allow_nan
+        tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = False
         return tags
 

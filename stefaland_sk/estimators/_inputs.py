@@ -31,7 +31,7 @@ class Inputs:
         return values[:, 0] if self.panel.time is None else values
 
 
-def read_inputs(estimator, X, *, reset, allow_nan=True):
+def read_inputs(estimator, X, *, reset):
     """Turn X into a panel and compare its variables with those seen in `fit`.
 
     Parameters
@@ -43,8 +43,6 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
         A panel, a long table or a plain table.
     reset : bool
         True in ``fit``.
-    allow_nan : bool, default=True
-        Whether a plain table may have missing values.
 
     Returns
     -------
@@ -63,7 +61,7 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
         _warn_of_dealt_rows(rows.panel)
         inputs = Inputs(rows.panel, "long", rows)
     else:
-        inputs = _read_table(estimator, X, reset, allow_nan)
+        inputs = _read_table(estimator, X, reset)
     if inputs.panel.n_sites == 0:
         raise ValueError("X has 0 sites, while a minimum of 1 is required.")
     if reset:
@@ -75,7 +73,7 @@ def read_inputs(estimator, X, *, reset, allow_nan=True):
     return inputs
 
 
-def read_target(estimator, y, inputs, *, allow_nan=True):
+def read_target(estimator, y, inputs):
     """Turn y into a (site, time) array aligned with the panel.
 
     Parameters
@@ -86,8 +84,6 @@ def read_target(estimator, y, inputs, *, allow_nan=True):
         Target, aligned with the caller's samples.
     inputs : Inputs
         What `read_inputs` gave for X.
-    allow_nan : bool, default=True
-        Whether some targets may be missing.
 
     Returns
     -------
@@ -112,7 +108,7 @@ def read_target(estimator, y, inputs, *, allow_nan=True):
 
 
 # ---------------------------------------------------------------------- X
-def _read_table(estimator, X, reset, allow_nan):
+def _read_table(estimator, X, reset):
     """Check a plain table as scikit-learn does: each row is a site with attributes only."""
     if type(X).__module__.partition(".")[0] == "xarray":
         raise TypeError(f"X is an xarray {type(X).__name__}. Use `Panel.from_xarray(dataset)`.")
@@ -126,7 +122,7 @@ def _read_table(estimator, X, reset, allow_nan):
         X,
         reset=reset,
         dtype=np.float64,
-        ensure_all_finite="allow-nan" if allow_nan else True,
+        ensure_all_finite="allow-nan",
     )
     index, names = range(len(values)), [f"x{i}" for i in range(values.shape[1])]
     if isinstance(X, pd.DataFrame):
