@@ -160,17 +160,13 @@ class StefaLandEncoder:
         site : ndarray of float32 of shape (n_sites, d_model)
             The static token, averaged over the windows.
         """
-        module = self.module.to(device)
-        site = np.zeros((panel.n_sites, self.d_model), dtype=np.float32)
-        if panel.time is None or not self.scaler.forcing_names:
-            days = False
-        result = np.full((*panel.shape[:2], self.d_model), np.nan, dtype) if days else None
+        self.module.to(device)
         attributes = self.scaler.scale_attributes(panel)
+        if panel.time is None or not self.scaler.forcing_names:
+            return None, self._encode_attributes(attributes, device)
+        site = np.zeros((panel.n_sites, self.d_model), dtype=np.float32)
+        result = np.full((*panel.shape[:2], self.d_model), np.nan, dtype) if days else None
         with torch.inference_mode():
-            if panel.time is None or not self.scaler.forcing_names:
-                given = torch.as_tensor(attributes, device=device)
-                _, static = module.encode(None, given)
-                return None, static.cpu().numpy()
             for first in range(0, panel.n_sites, _WINDOWS_AT_ONCE):
                 part = panel[first : first + _WINDOWS_AT_ONCE]
                 forcing = self.scaler.scale_forcing(part)
@@ -186,9 +182,14 @@ class StefaLandEncoder:
                 site[first : first + part.n_sites] /= np.maximum(counts, 1)[:, None]
                 if (counts == 0).any():  # no forcing at all: the attributes must do
                     rows = first + np.flatnonzero(counts == 0)
-                    _, static = module.encode(None, torch.as_tensor(attributes[rows]).to(device))
-                    site[rows] = static.cpu().numpy()
+                    site[rows] = self._encode_attributes(attributes[rows], device)
         return result, site
+
+    def _encode_attributes(self, attributes, device):
+        """Give the static tokens of sites without forcing."""
+        with torch.inference_mode():
+            _, static = self.module.encode(None, torch.as_tensor(attributes, device=device))
+        return static.cpu().numpy()
 
     def _encode_lot(self, lot, forcing, attributes, first, device, result, site):
         """Encode windows of one length and store what each is the first to hold."""

@@ -226,6 +226,11 @@ def missing_forcing(panel):
     return missing
 
 
+def present_steps(panel):
+    """Tell which steps there are, of shape (n_sites, n_times); a plain table has one."""
+    return np.ones((panel.n_sites, 1), bool) if panel.time is None else panel.present()
+
+
 def describe_missing_forcing(panel, missing):
     """Say which forcing variable is missing where, as the first half of a message."""
     site, variable = np.argwhere(missing)[0]

@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from stefaland_sk._core import check_number
 from stefaland_sk.data import PanelScaler, find_segments
 from stefaland_sk.estimators._base import BasePanelRegressor, least_value
+from stefaland_sk.estimators._inputs import present_steps
 from stefaland_sk.estimators._training import (
     TrainingPlan,
     resolve_device,
@@ -115,8 +116,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
         series, static = self._make_inputs(panel)
         with seeded(seed, self.device_):
             module = self._build(panel)
-        dataset = self._windows(panel, scaled, series, static, ~aside & labelled)
-        valid = self._windows(panel, scaled, series, static, aside, random=False)
+        given = (series, static, present_steps(panel), as_tensor(scaled, self.device_))
+        dataset = self._windows(panel, *given, ~aside & labelled)
+        valid = self._windows(panel, *given, aside, random=False)
         if len(dataset) == 0:
             raise ValueError(
                 f"No target is observed `warmup`={self.warmup} or more steps into an unbroken "
@@ -137,10 +139,10 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 f"`warmup` must be smaller than `window`. Got {self.warmup} and {self.window}."
             )
 
-    def _windows(self, panel, scaled, series, static, chosen, random=True):
+    def _windows(self, panel, series, static, present, target, chosen, random=True):
         """Make the windows of the chosen sites."""
-        segments = find_segments(_present(panel) & chosen[:, None])
-        n_times = scaled.shape[1]
+        segments = find_segments(present & chosen[:, None])
+        n_times = target.shape[1]
         # A plain table is a series of one step, which needs no warm-up.
         warmup = self.warmup if panel.time is not None else 0
         return WindowDataset(
@@ -149,7 +151,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
             segments,
             min(self.window, n_times),
             min(warmup, n_times),
-            target=as_tensor(scaled, self.device_),
+            target=target,
             finish=AttributeNoise(self.attribute_noise) if random else None,
             random=random,
             padding=0.0,  # unlike the encoder, the networks trained here know no NaN
@@ -157,7 +159,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
 
     def _predict(self, panel):
         self._check_inputs(panel)
-        present = _present(panel)
+        present = present_steps(panel)
         result = np.full(present.shape, np.nan, dtype=np.float32)
         n_at_once = max(1, _STEPS_AT_ONCE // present.shape[1])
         module = self.net_.module_
@@ -178,11 +180,6 @@ class NeuralPanelRegressor(BasePanelRegressor):
                     result[first + site.cpu().numpy()[:, None], steps.cpu().numpy()] = values
         result = result * np.float32(self.target_std_) + np.float32(self.target_mean_)
         return result if self.lower_bound_ is None else np.maximum(result, self.lower_bound_)
-
-
-def _present(panel):
-    """Tell which steps there are; a plain table has one."""
-    return np.ones((panel.n_sites, 1), bool) if panel.time is None else panel.present()
 
 
 def _site_std(scaled, labelled):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import DataWarning, LeakageWarning, check_number
 from stefaland_sk.encoders import StefaLandEncoder
-from stefaland_sk.estimators._inputs import missing_forcing
+from stefaland_sk.estimators._inputs import describe_missing_forcing, missing_forcing
 from stefaland_sk.estimators._neural import NeuralPanelRegressor
 from stefaland_sk.estimators._transformer import StefaLandTransformer
 from stefaland_sk.modules import FinetuneHead
@@ -196,11 +196,8 @@ class StefaLandRegressor(NeuralPanelRegressor):
     def _check_inputs(self, panel):
         missing = missing_forcing(panel)
         if missing.any():
-            site, variable = np.argwhere(missing)[0]
             warnings.warn(
-                f"The forcing {panel.forcing_names[variable]!r} is missing (NaN) on every day at "
-                f"site {panel.site_ids[site]!r}, and at {int(missing.any(axis=1).sum())} of "
-                f"{panel.n_sites} sites at least one is; the encoder's mask tokens stand in.",
+                f"{describe_missing_forcing(panel, missing)}; the encoder's mask tokens stand in.",
                 DataWarning,
                 stacklevel=4,
             )
@@ -253,7 +250,8 @@ class StefaLandRegressor(NeuralPanelRegressor):
 
     def _predict(self, panel):
         if not self.pretrained_here_:
-            seen = [s for s in panel.site_ids if s in set(self.encoder_.sites) - self.sites_]
+            only_encoder = set(self.encoder_.sites) - self.sites_
+            seen = [site for site in panel.site_ids if site in only_encoder]
             if seen:
                 warnings.warn(
                     f"The encoder was pretrained on {len(seen)} of the {panel.n_sites} sites to be "

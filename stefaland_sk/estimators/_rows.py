@@ -16,6 +16,7 @@ from stefaland_sk.estimators._base import BasePanelRegressor, least_value
 from stefaland_sk.estimators._inputs import (
     describe_missing_forcing,
     missing_forcing,
+    present_steps,
     refuse_empty_forcing,
 )
 from stefaland_sk.estimators._row_features import RowFeatures, balanced_rows, read_steps
@@ -93,7 +94,7 @@ class BaseRowRegressor(BasePanelRegressor):
 
     def _predict(self, panel):
         self._check_forcing(panel)
-        present = _present(panel)
+        present = present_steps(panel)
         result = np.full(present.shape, np.nan, np.float64 if panel.time is None else np.float32)
         for sites in self._batches(panel):
             if present[sites].any():
@@ -119,7 +120,7 @@ class BaseRowRegressor(BasePanelRegressor):
 
     def _choose_rows(self, panel, observed, rng):
         """Mark the steps to train on."""
-        present = _present(panel)
+        present = present_steps(panel)
         chosen = observed & present
         if self.warmup and panel.time is not None:
             chosen &= steps_into_segment(present) >= self.warmup
@@ -329,8 +330,3 @@ def _seed(regressor, rng):
     for name, value in sorted(regressor.get_params(deep=True).items()):
         if name.split("__")[-1] == "random_state" and value is None:
             regressor.set_params(**{name: int(rng.randint(2**31 - 1))})
-
-
-def _present(panel):
-    """Tell which steps there are; a plain table has one."""
-    return np.ones((panel.n_sites, 1), bool) if panel.time is None else panel.present()

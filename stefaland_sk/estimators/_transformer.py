@@ -282,10 +282,12 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             everyone = np.ones(panel.n_sites, dtype=bool)
             aside = split_sites(panel.n_sites, everyone, self.validation_fraction, rng)
         dataset = self._windows(panel, scaler, ~aside, device)
-        valid = self._windows(panel, scaler, aside, device, random=False)
+        valid = None
+        if aside.any():  # only then is the scaled forcing wanted a second time
+            valid = self._windows(panel, scaler, aside, device, random=False)
         if len(dataset) == 0:
             raise ValueError("No site of X has any forcing observed; there is nothing to learn.")
-        valid = valid if len(valid) else None
+        valid = valid if valid is not None and len(valid) else None
         criterion = ReconstructionCriterion(self.attribute_weight)
         self.net_ = train_network(module, dataset, valid, criterion, plan)
         self.history_ = training_summary(self.net_)
