@@ -1,13 +1,14 @@
 """What a panel is: sites with attributes and forcing, their targets, units and gaps."""
 
 from stefaland_sk.data._camels_gauges import camels_gauges
+from stefaland_sk.data._conversions import daily_mean_radiation, relative_humidity
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
 from stefaland_sk.data._report import PanelReport
 from stefaland_sk.data._samples import SampleSites, is_labelled, site_of_samples
 from stefaland_sk.data._scaling import PanelScaler
-from stefaland_sk.data._schema import Variable, known_variable
+from stefaland_sk.data._schema import Variable, known_variable, target_derived
 from stefaland_sk.data._segments import (
     Segments,
     dealt_at_random,
@@ -16,8 +17,10 @@ from stefaland_sk.data._segments import (
 )
 from stefaland_sk.data._target import align_target, keep_period, period_mask
 from stefaland_sk.data._units import normalise_unit
+from stefaland_sk.data._variable_sets import VARIABLE_MAPS, VariableSet, get_variable_set
 
 __all__ = [
+    "VARIABLE_MAPS",
     "Finding",
     "LongTable",
     "Panel",
@@ -26,10 +29,13 @@ __all__ = [
     "SampleSites",
     "Segments",
     "Variable",
+    "VariableSet",
     "align_target",
     "camels_gauges",
+    "daily_mean_radiation",
     "dealt_at_random",
     "find_segments",
+    "get_variable_set",
     "is_labelled",
     "is_long",
     "keep_period",
@@ -37,6 +43,8 @@ __all__ = [
     "normalise_unit",
     "period_mask",
     "read_long",
+    "relative_humidity",
     "site_of_samples",
     "steps_into_segment",
+    "target_derived",
 ]

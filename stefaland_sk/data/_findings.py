@@ -4,7 +4,7 @@ import numpy as np
 
 from stefaland_sk.data._finding import Finding, at_sites, count, first_of, number, some
 from stefaland_sk.data._plausible import attribute_values, forcing_values, outside_forcing
-from stefaland_sk.data._schema import SIGNATURES, TARGET_NAMES
+from stefaland_sk.data._schema import target_derived
 from stefaland_sk.data._segments import dealt_at_random
 
 LEAST_STEPS = 30  # a shorter record may be constant by chance
@@ -225,25 +225,25 @@ def repeated(digest):
 
 def names_that_leak(panel, facts, records):
     """Find inputs that are named like statistics of the target, or like the target itself."""
-    found = [name for name in panel.attribute_names if name.lower() in SIGNATURES]
+    found = target_derived(panel.attribute_names)
     if found:
         yield Finding(
             severity="warning",
             kind="leak",
             variable=found[0],
             n=len(found),
-            message=f"The attributes {found} are named like signatures of observed streamflow: "
-            "they are computed from the target and unknown at ungauged sites. Leave them out.",
+            message=f"The attributes {found} are named like signatures of streamflow or like the "
+            "target itself: they are computed from it and unknown at ungauged sites. Leave them "
+            "out.",
         )
-    for name in panel.forcing_names:
-        if name.lower() in TARGET_NAMES:
-            yield Finding(
-                severity="warning",
-                kind="leak",
-                variable=name,
-                message=f"The forcing {name} is named like a target. If it is what you want to "
-                "predict, leave it out of the inputs.",
-            )
+    for name in target_derived(panel.forcing_names):
+        yield Finding(
+            severity="warning",
+            kind="leak",
+            variable=name,
+            message=f"The forcing {name} is named like a target. If it is what you want to "
+            "predict, leave it out of the inputs.",
+        )
 
 
 RULES = (

@@ -1,5 +1,6 @@
 """What is known of common variables: their unit and what values they can have."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -134,6 +135,15 @@ TARGET_NAMES = frozenset(
         "discharge_spec",
     }
 )
+# Families of names, in lower case. HydroATLAS derives five variables from the discharge of a
+# global model that is calibrated on gauges: discharge, land surface runoff, river area, river
+# volume, degree of regulation (Linke et al. 2019, doi:10.1038/s41597-019-0300-6).
+_TARGET_FAMILIES = re.compile(
+    r"(dis|run|ria|riv|dor)_[a-z0-9]{2}_[a-z0-9]{3}"
+    r"|(streamflow|discharge|runoff|q_?obs)_.+"
+    r"|(average_)?smap(_.+)?"  # satellite soil moisture
+    r"|volumetric_soil_water_layer_\d(_.+)?|swvl\d"  # soil water of ERA5 and ERA5-Land
+)
 
 
 def known_variable(name):
@@ -155,3 +165,32 @@ def known_variable(name):
     (1.0, None)
     """
     return VARIABLES.get(name)
+
+
+def target_derived(names):
+    """Pick the names that stand for a target or for something computed from one.
+
+    Such a variable must not be an input, not even of pretraining: at an ungauged site it is
+    unknown, and a model that reads it has seen what it is judged on.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of variables.
+
+    Returns
+    -------
+    list of str
+        Those named like streamflow or soil moisture (``runoff``, ``QObs``), like signatures of
+        streamflow (``baseflow_index``), like the variables that HydroATLAS takes from modelled
+        discharge (``dis_*``, ``run_*``, ``ria_*``, ``riv_*``, ``dor_*``), or like soil moisture
+        of a satellite or a land-surface model (``SMAP_*``, ``volumetric_soil_water_layer_*``).
+        Upper and lower case are not told apart.
+
+    Examples
+    --------
+    >>> target_derived(["prcp", "elev_mean", "q_mean", "Runoff", "dis_m3_pyr"])
+    ['q_mean', 'Runoff', 'dis_m3_pyr']
+    """
+    known = SIGNATURES | TARGET_NAMES
+    return [n for n in names if n.lower() in known or _TARGET_FAMILIES.fullmatch(n.lower())]
