@@ -4,6 +4,50 @@ import numpy as np
 import torch
 
 
+def count_windows(length, window, warmup=0):
+    """Count the windows that tile the supervised part of each segment.
+
+    Parameters
+    ----------
+    length : int64 Tensor of shape (n_segments,)
+        Steps of each segment.
+    window, warmup : int
+        Steps of a window, and of its unsupervised beginning.
+
+    Returns
+    -------
+    int64 Tensor of shape (n_segments,)
+        At least 1.
+    """
+    supervised = window - warmup
+    return torch.clamp((length - warmup + supervised - 1) // supervised, min=1)
+
+
+def place_windows(rank, count, room, jitter=None):
+    """Lay windows in their segments, at stratified random or at regular places.
+
+    Parameters
+    ----------
+    rank, count : int64 Tensors of shape (n_windows,)
+        Number of each window within its segment, and how many there are in it.
+    room : int64 Tensor of shape (n_windows,)
+        Last possible start, from the beginning of the segment [steps].
+    jitter : Tensor of shape (n_windows,), default=None
+        Random numbers in [0, 1), one per segment, so that windows keep their distance.
+        None lays them at regular places that cover the segment.
+
+    Returns
+    -------
+    int64 Tensor of shape (n_windows,)
+        Start of each window, from the beginning of its segment [steps].
+    """
+    if jitter is None:
+        offset = rank * room / (count - 1).clamp(min=1)
+    else:
+        offset = (rank + jitter) / count * (room + 1)
+    return offset.long().clamp(max=room)
+
+
 class WindowDataset(torch.utils.data.Dataset):
     """Windows of series that share one (site, time) grid.
 
@@ -60,15 +104,32 @@ class WindowDataset(torch.utils.data.Dataset):
         self.site = torch.as_tensor(segments.site[usable])
         self.start = torch.as_tensor(segments.start[usable])
         self.stop = torch.as_tensor(segments.stop[usable])
-        supervised = window - warmup
-        length = self.stop - self.start
-        self.per_segment = torch.clamp((length - warmup + supervised - 1) // supervised, min=1)
+        self.per_segment = count_windows(self.stop - self.start, window, warmup)
         self.segment = torch.repeat_interleave(torch.arange(len(self.site)), self.per_segment)
         first = torch.cumsum(self.per_segment, 0) - self.per_segment
         self.rank = torch.arange(len(self.segment)) - first[self.segment]
 
     def __len__(self):
         return len(self.segment)
+
+    def batches(self, batch_size, seed=0, rank=0, world=1):
+        """Deal the windows in batches.
+
+        Parameters
+        ----------
+        batch_size : int
+            Windows per batch.
+        seed : int, default=0
+            Source of order, places and masks.
+        rank, world : int, default=0, 1
+            Which process this is, of how many: each gets its part of every batch.
+
+        Returns
+        -------
+        WindowLoader
+            Iterates over the batches; each pass is a new epoch.
+        """
+        return WindowLoader(self, batch_size, seed, rank, world)
 
     def place(self, generator=None):
         """Lay the windows of one epoch; give their segments and starts."""
@@ -80,12 +141,10 @@ class WindowDataset(torch.utils.data.Dataset):
         """Lay windows at stratified random or at regular places."""
         count = self.per_segment[self.segment]
         room = (self.stop - self.start - self.window).clamp(min=0)[self.segment]
+        jitter = None
         if random:
             jitter = torch.rand(len(self.site), generator=generator)[self.segment]
-            offset = (self.rank + jitter) / count * (room + 1)
-        else:
-            offset = self.rank * room / (count - 1).clamp(min=1)
-        start = self.start[self.segment] + offset.long().clamp(max=room)
+        start = self.start[self.segment] + place_windows(self.rank, count, room, jitter)
         if self.target is None:
             return self.segment, start
         site = self.site[self.segment]
@@ -129,14 +188,26 @@ class WindowLoader:
         Windows per batch; batches of an epoch are nearly equal in size.
     seed : int, default=0
         Order, places and masks follow from it and from the number of the pass.
+    rank, world : int, default=0, 1
+        Which process this is, of how many: each gets its part of every batch.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the next pass.
+    first_batch : int
+        Batch with which the next pass begins; the passes after it are whole.
     """
 
-    def __init__(self, dataset, batch_size, seed=0):
-        self.dataset, self.batch_size, self.seed, self.epoch = dataset, batch_size, seed, 0
+    def __init__(self, dataset, batch_size, seed=0, rank=0, world=1):
+        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
+        self.rank, self.world = rank, world
+        self.epoch = self.first_batch = 0
 
     def __iter__(self):
         # A dataset that is not random (validation) repeats the same pass, masks included.
         epoch = self.epoch if self.dataset.random else 0
+        first_batch, self.first_batch = self.first_batch, 0
         self.epoch += 1
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
         segment, start = self.dataset.place(generator)
@@ -144,11 +215,20 @@ class WindowLoader:
         if self.dataset.random:
             order = order[torch.randperm(len(order), generator=generator)]
         n_batches = max(1, -(-len(order) // self.batch_size))
-        for part in torch.tensor_split(order, n_batches):
-            yield self.dataset.batch(segment[part], start[part], generator)
+        for number, part in enumerate(torch.tensor_split(order, n_batches)):
+            # Batches skipped, and other processes' parts, draw from the generator as well.
+            batch = self.dataset.batch(segment[part], start[part], generator)
+            if number >= first_batch:
+                mine = torch.tensor_split(torch.arange(len(part)), self.world)[self.rank]
+                yield batch if self.world == 1 else tuple(_rows(half, mine) for half in batch)
 
     def __len__(self):
         return max(1, -(-len(self.dataset) // self.batch_size))
+
+
+def _rows(tensors, rows):
+    """Take rows of every tensor of a dictionary."""
+    return {name: values[rows.to(values.device)] for name, values in tensors.items()}
 
 
 def as_tensor(values, device):

@@ -132,6 +132,29 @@ def test_each_epoch_has_new_places_and_a_seed_repeats_them():
     assert not all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def noisy(inputs, truth, generator):
+    """Add noise that is drawn batch by batch."""
+    return {**inputs, "x": inputs["x"] + torch.rand(1, generator=generator)}, truth
+
+
+def test_a_pass_that_begins_later_gives_the_rest_of_the_unbroken_one():
+    dataset = make_dataset(np.ones((3, 100)), finish=noisy)
+    unbroken, resumed = (dataset.batches(8, seed=3) for _ in range(2))
+    whole = [[inputs["x"] for inputs, _ in unbroken] for _ in range(3)]
+    resumed.epoch, resumed.first_batch = 1, 4
+    rest, after = ([inputs["x"] for inputs, _ in resumed] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(whole[1][4:], rest, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole[2], after, strict=True))
+
+
+def test_the_parts_of_two_processes_make_up_the_batches_of_one():
+    dataset = make_dataset(np.ones((3, 100)), finish=noisy)
+    parts = zip(*(dataset.batches(8, rank=rank, world=2) for rank in range(2)), strict=True)
+    for (inputs, truth), pair in zip(dataset.batches(8), parts, strict=True):
+        assert torch.equal(inputs["x"], torch.cat([part[0]["x"] for part in pair]))
+        assert torch.equal(truth["site"], torch.cat([part[1]["site"] for part in pair]))
+
+
 def test_validation_repeats_the_same_pass():
     loader = WindowLoader(make_dataset(np.ones((3, 100)), random=False), 8)
     first, second = ([b[0]["x"] for b in loader] for _ in range(2))
