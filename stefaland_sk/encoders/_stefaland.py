@@ -1,44 +1,72 @@
 """A pretrained StefaLand as an object: network, variables, scaler, and what it has seen."""
 
-import warnings
+import copy
 
 import numpy as np
-import pandas as pd
 import torch
 
-from stefaland_sk._core import CheckpointError, DataWarning
-from stefaland_sk.data import PanelScaler, find_segments
-from stefaland_sk.encoders._checkpoint import read_checkpoint, write_checkpoint
-from stefaland_sk.modules import BackboneConfig, MaskedAutoencoder
+from stefaland_sk._core import CheckpointError, check_option
+from stefaland_sk.data import PanelScaler, normalise_unit
+from stefaland_sk.encoders._cache import as_cache, make_key
+from stefaland_sk.encoders._checkpoint import read_checkpoint, tensors_digest, write_checkpoint
+from stefaland_sk.encoders._coverage import check_table, coverage_table
+from stefaland_sk.encoders._describe import describe_encoder
+from stefaland_sk.encoders._encode import FrozenNetwork, ScaledInputs
+from stefaland_sk.encoders._hub import find_checkpoint
+from stefaland_sk.encoders._places import find_seen, round_places
+from stefaland_sk.encoders._variable_map import VariableMap
+from stefaland_sk.encoders._weights import build_network, check_weights, flatten_weights
+from stefaland_sk.modules import BackboneConfig
 
-_WINDOWS_AT_ONCE = 64
+_KIND = "StefaLandEncoder"
+_STEPS_PER_BLOCK = 2**18  # sites in memory are scaled and encoded in blocks of so many steps
 
 
 class StefaLandEncoder:
     """Turn panels into features with a pretrained masked autoencoder.
 
-    Variables are found by name. One that a panel lacks is missing: the network's mask
-    tokens stand in for it, as in pretraining. Inputs are scaled with the scaler of the
-    pretraining. The network is frozen: evaluation mode, no gradient.
+    Variables are found by name, or by `variable_map`. One that a panel lacks is missing:
+    the network's mask tokens stand in for it, as in pretraining. Inputs are brought to
+    the units of the pretraining and scaled with its scaler. The network is frozen: a copy
+    of `module`, in evaluation mode, without gradient.
+
+    An encoder does not change: ``copy.deepcopy`` and scikit-learn's ``clone`` give the
+    object itself. All weights are views on one array, which joblib's worker processes
+    share.
 
     Parameters
     ----------
     module : MaskedAutoencoder
         The trained network.
     scaler : PanelScaler
-        Names and scales of its variables.
+        Names, units and scales of its variables.
     window : int
         Steps of a pretraining window; 0 for attributes only.
     units : dict of str to str, default=None
-        Units of the variables.
+        Units of the variables, where the scaler does not know them.
     groups : dict of str to list of str, default=None
-        Groups of attributes hidden together in pretraining.
-    sites : list of str, default=()
+        Variables hidden together in pretraining.
+    sites : sequence of str, default=()
         Identifiers of the sites seen in pretraining.
-    period : list of two str, default=None
+    places : DataFrame with columns lat, lon, or array of shape (n_sites, 2), default=None
+        Latitude and longitude of these sites [deg], NaN = unknown; rounded to 0.1 degrees.
+    period : sequence of two str, default=None
         First and last day seen.
     about : dict, default=None
-        Licence, citation and other remarks for the checkpoint's header.
+        Remarks for the checkpoint's header, such as "licence" and "citation".
+    variable_map : dict, default=None
+        Where to find variables that a panel names otherwise, or has in another form:
+        encoder's name -> panel's name, or -> (function, list of the panel's names). The
+        function gets arrays of shape (n_sites, n_times) for forcing and (n_sites,) for
+        attributes, some sites at a time, and returns the variable in the encoder's unit.
+        The map is not saved.
+    training : dict, default=None
+        Settings of the training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If scaler, `places` or `variable_map` do not fit.
 
     Examples
     --------
@@ -46,30 +74,197 @@ class StefaLandEncoder:
     >>> from stefaland_sk.datasets import make_catchments
     >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
     >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1, random_state=0).fit(X).encoder_
+    >>> encoder
+    StefaLandEncoder(d_model=8, 6 forcing variables, 26 attributes, 4 sites seen)
     >>> days, site = encoder.encode(X)
     >>> days.shape, site.shape
     ((4, 365, 8), (4, 8))
     """
 
     def __init__(
-        self, module, scaler, window, *, units=None, groups=None, sites=(), period=None, about=None
+        self,
+        module,
+        scaler,
+        window,
+        *,
+        units=None,
+        groups=None,
+        sites=(),
+        places=None,
+        period=None,
+        about=None,
+        variable_map=None,
+        training=None,
     ):
-        self.module = module.eval().requires_grad_(False)
+        _compare_sizes(module.config, scaler)
         self.scaler = scaler
         self.window = window
-        self.units = dict(units or {})
-        self.groups = dict(groups or {})
-        self.sites = list(sites)
-        self.period = period
+        self.units = {name: normalise_unit(unit) for name, unit in (units or {}).items()}
+        self.groups = {group: list(members) for group, members in (groups or {}).items()}
+        self.sites = list(map(str, sites))
+        self.places = round_places(places, len(self.sites))
+        self.period = None if period is None else list(map(str, period))
         self.about = dict(about or {})
+        self.training = dict(training or {})
+        self._variables = self._map(variable_map)
+        self._weights = flatten_weights(module.state_dict())
+        self._digest = None
+        self._build(module.config)
 
+    def _map(self, variable_map):
+        """Make the map of variables."""
+        names = self.scaler.forcing_names, self.scaler.attribute_names
+        return VariableMap(variable_map, *names, self.units)
+
+    def _build(self, config):
+        """Build the network on the flat weights."""
+        self.module = build_network(config, self._weights)
+        self._copies = {}  # device -> copy of the network
+
+    # ------------------------------------------------------------------ one copy of the weights
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __getstate__(self):
+        state = {**vars(self), "config": self.module.config.to_dict()}
+        del state["module"], state["_copies"]
+        return state
+
+    def __setstate__(self, state):
+        config = BackboneConfig.from_dict(state.pop("config"))
+        vars(self).update(state)
+        self._build(config)
+
+    def with_variable_map(self, variable_map):
+        """Give an encoder that finds its variables by another map, on the same weights.
+
+        Parameters
+        ----------
+        variable_map : dict or None
+            As for the constructor.
+
+        Returns
+        -------
+        StefaLandEncoder
+            A new object; the network is shared.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an entry is of the wrong kind, or names no variable of the encoder.
+
+        Examples
+        --------
+        >>> from stefaland_sk import StefaLandTransformer
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1).fit(X).encoder_
+        >>> warmer = encoder.with_variable_map({"tmax": (lambda t: t + 1, ["tmax"])})
+        >>> warmer.module is encoder.module
+        True
+        """
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        other._variables = other._map(variable_map)
+        return other
+
+    def network_on(self, device):
+        """Give the network on a device.
+
+        Parameters
+        ----------
+        device : str or torch.device
+            Where to compute.
+
+        Returns
+        -------
+        MaskedAutoencoder
+            `module` itself on the CPU; elsewhere a copy, made once.
+        """
+        device = torch.device(device)
+        if device.type == "cpu":
+            return self.module
+        if device not in self._copies:
+            self._copies[device] = copy.deepcopy(self.module).to(device)
+        return self._copies[device]
+
+    # ------------------------------------------------------------------ what it is
     @property
     def d_model(self):
         """Number of features per day and per site."""
         return self.module.config.d_model
 
+    @property
+    def digest(self):
+        """Digest of the weights and of what else turns scaled inputs into features."""
+        if self._digest is None:
+            tensors = tensors_digest(self.module.state_dict())
+            self._digest = make_key(tensors, repr(self.module.config), str(self.window))
+        return self._digest
+
+    def __repr__(self):
+        config = self.module.config
+        return (
+            f"StefaLandEncoder(d_model={config.d_model}, {config.n_forcings} forcing "
+            f"variable{'s' * (config.n_forcings != 1)}, {config.n_attributes} attribute"
+            f"{'s' * (config.n_attributes != 1)}, {len(self.sites)} sites seen)"
+        )
+
+    def describe(self):
+        """Tell in words what the encoder is, reads and has seen.
+
+        Returns
+        -------
+        str
+            A few lines: sizes, variables with units, sites, period, licence and remarks.
+
+        Examples
+        --------
+        >>> from stefaland_sk import StefaLandTransformer
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> table = X.attributes[["elev_mean", "p_mean"]]
+        >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1).fit(table).encoder_
+        >>> print(encoder.describe())
+        StefaLandEncoder(d_model=8, 0 forcing variables, 2 attributes, 4 sites seen)
+          network     8 features, 2 layers, ... weights, attributes only
+          attributes  elev_mean, p_mean
+          has seen    4 sites
+        """
+        return describe_encoder(self)
+
+    def seen(self, panel):
+        """Tell which sites of a panel the encoder has seen in pretraining.
+
+        Parameters
+        ----------
+        panel : Panel
+            Any sites. Places are compared where its site table has ``lat`` and ``lon``.
+
+        Returns
+        -------
+        DataFrame
+            One row per site: ``by_id``, whether its identifier was seen; ``by_place``, whether
+            a site of another identifier was seen in the same cell of 0.1 degrees, which is
+            probably the same place under another name; ``same_place_as``, that site.
+
+        Examples
+        --------
+        >>> from stefaland_sk import StefaLandTransformer
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1).fit(X[:3]).encoder_
+        >>> encoder.seen(X)["by_id"].tolist()
+        [True, True, True, False]
+        """
+        return find_seen(self.sites, self.places, panel)
+
+    # ------------------------------------------------------------------ variables of a panel
     def coverage(self, panel):
-        """Tell which of the encoder's variables a panel has.
+        """Tell which of the encoder's variables a panel has, and where they come from.
 
         Parameters
         ----------
@@ -79,63 +274,79 @@ class StefaLandEncoder:
         Returns
         -------
         DataFrame
-            One row per variable of the encoder: role, found, unit here and there.
+            One row per variable of the encoder: ``variable``, ``role``, ``found``,
+            ``taken_from`` (the panel's name, or a function of names), ``unit_panel``,
+            ``unit_encoder`` and ``conversion`` in words.
+
+        Raises
+        ------
+        ValueError
+            If the encoder's map of variables names one that the panel does not have.
         """
-        rows = []
-        for role, names, there in (
-            ("forcing", self.scaler.forcing_names, panel.forcing_names),
-            ("attribute", self.scaler.attribute_names, panel.attribute_names),
-        ):
-            rows += [
-                (name, role, name in there, self.units.get(name), panel.units.get(name))
-                for name in names
-            ]
-        columns = ["variable", "role", "found", "unit_encoder", "unit_panel"]
-        return pd.DataFrame(rows, columns=columns)
+        return coverage_table(self._variables, panel)
 
     def check_coverage(self, panel, min_coverage):
-        """Raise unless a panel has enough of the encoder's variables, in its units.
+        """Raise unless a panel has enough of the encoder's variables; warn of the others.
 
         Parameters
         ----------
         panel : Panel
-            Any sites.
+            Any sites. Of one without a time axis, attributes only are asked for.
         min_coverage : float
             Share of the encoder's forcing, and of its attributes, that must be there.
 
         Raises
         ------
         CheckpointError
-            If too few variables are found, or a unit differs.
+            If too few variables are found, or a unit cannot be converted.
+        ValueError
+            If the encoder's map of variables names one that the panel does not have.
+
+        Warns
+        -----
+        DataWarning
+            With a table of what is missing.
         """
         table = self.coverage(panel)
-        for role, part in table.groupby("role", sort=False):
-            if part["found"].mean() < min_coverage:
-                missing = list(part.loc[~part["found"], "variable"])
-                raise CheckpointError(
-                    f"X has {int(part['found'].sum())} of the {len(part)} {role} variables of the "
-                    f"encoder; `min_coverage`={min_coverage} asks for more. Missing, for example: "
-                    f"{missing[:5]}. Rename X's variables to the encoder's names, or lower "
-                    "`min_coverage` (mask tokens stand in for what is missing)."
-                )
-        both = table["unit_encoder"].notna() & table["unit_panel"].notna() & table["found"]
-        odd = table[both & (table["unit_encoder"] != table["unit_panel"])]
-        if len(odd):
-            first = odd.iloc[0]
-            raise CheckpointError(
-                f"The encoder was trained with {first['variable']!r} in {first['unit_encoder']}, "
-                f"but X has it in {first['unit_panel']}. Convert it, and set the panel's unit."
-            )
-        if not table["found"].all():
-            n_missing = int((~table["found"]).sum())
-            warnings.warn(
-                f"X lacks {n_missing} of the {len(table)} variables of the encoder, for example "
-                f"{list(table.loc[~table['found'], 'variable'])[:5]}; mask tokens stand in.",
-                DataWarning,
-                stacklevel=3,
-            )
+        if panel.time is None and self.scaler.attribute_names:
+            table = table[table["role"] == "attribute"]
+        check_table(table, min_coverage, stacklevel=3)
 
-    def encode(self, panel, *, device="cpu", days=True, dtype=np.float32):
+    def scale(self, panel):
+        """Give the inputs of the network: found, converted and scaled.
+
+        Parameters
+        ----------
+        panel : Panel
+            Any sites, few enough that their forcing fits into memory.
+
+        Returns
+        -------
+        ScaledInputs
+            With ``attributes`` of shape (n_sites, n_attributes), ``forcing`` of shape
+            (n_sites, n_times, n_forcings) and ``present`` of shape (n_sites, n_times); the last
+            two are None where panel or encoder have no forcing.
+        """
+        mapped = self._variables.apply(panel)
+        attributes = self.scaler.scale_attributes(mapped)
+        if panel.time is None or not self.scaler.forcing_names:
+            return ScaledInputs(attributes)
+        forcing = self.scaler.scale_forcing(mapped)
+        # Steps at which the panel has other variables than the encoder's count too.
+        present = panel.present() | ~np.isnan(forcing).all(axis=2)
+        return ScaledInputs(attributes, forcing, present)
+
+    # ------------------------------------------------------------------ features
+    def encode(
+        self,
+        panel,
+        *,
+        device="cpu",
+        days=True,
+        dtype=np.float32,
+        precision="float32",
+        cache=None,
+    ):
         """Compute the features of every day and of every site.
 
         A record longer than the window is encoded in overlapping windows that move on by
@@ -145,13 +356,19 @@ class StefaLandEncoder:
         Parameters
         ----------
         panel : Panel
-            Any sites.
+            Any sites, in memory or lazy. What a site gets does not depend on the others;
+            on the CPU this holds to the bit.
         device : str, default="cpu"
             Where to compute.
         days : bool, default=True
             Whether the features of the days are wanted.
         dtype : numpy dtype, default=np.float32
             Of the features of the days; float16 halves the memory.
+        precision : {"float32", "bf16"}, default="float32"
+            Of the matrix products. "bf16" is about twice as fast on processors that have
+            it, at an error of about one per cent of a feature's spread.
+        cache : FeatureCache, str or Path, default=None
+            Where features are looked up and kept.
 
         Returns
         -------
@@ -159,85 +376,129 @@ class StefaLandEncoder:
             NaN where a site has no forcing.
         site : ndarray of float32 of shape (n_sites, d_model)
             The static token, averaged over the windows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an option is not legal, or the map of variables does not fit the panel.
         """
-        self.module.to(device)
-        attributes = self.scaler.scale_attributes(panel)
-        if panel.time is None or not self.scaler.forcing_names:
-            return None, self._encode_attributes(attributes, device)
-        site = np.zeros((panel.n_sites, self.d_model), dtype=np.float32)
-        result = np.full((*panel.shape[:2], self.d_model), np.nan, dtype) if days else None
-        with torch.inference_mode():
-            for first in range(0, panel.n_sites, _WINDOWS_AT_ONCE):
-                part = panel[first : first + _WINDOWS_AT_ONCE]
-                forcing = self.scaler.scale_forcing(part)
-                # Steps at which the panel has other variables than the encoder's count too.
-                present = part.present() | ~np.isnan(forcing).all(axis=2)
-                chunks = _chunks(find_segments(present), self.window)
-                counts = np.zeros(part.n_sites)
-                for length in np.unique(chunks[:, 2]):
-                    group = chunks[chunks[:, 2] == length]
-                    for lot in np.array_split(group, -(-len(group) // _WINDOWS_AT_ONCE)):
-                        self._encode_lot(lot, forcing, attributes, first, device, result, site)
-                np.add.at(counts, chunks[:, 0], 1)
-                site[first : first + part.n_sites] /= np.maximum(counts, 1)[:, None]
-                if (counts == 0).any():  # no forcing at all: the attributes must do
-                    rows = first + np.flatnonzero(counts == 0)
-                    site[rows] = self._encode_attributes(attributes[rows], device)
+        site = np.empty((panel.n_sites, self.d_model), dtype=np.float32)
+        result = None
+        if days and panel.time is not None and self.scaler.forcing_names:
+            result = np.empty((*panel.shape[:2], self.d_model), dtype)
+        options = {"device": device, "days": days, "dtype": dtype}
+        for rows, some_days, some_sites in self.encode_blocks(
+            panel, **options, precision=precision, cache=cache
+        ):
+            site[rows] = some_sites
+            if result is not None:
+                result[rows] = some_days
         return result, site
 
-    def _encode_attributes(self, attributes, device):
-        """Give the static tokens of sites without forcing."""
-        with torch.inference_mode():
-            _, static = self.module.encode(None, torch.as_tensor(attributes, device=device))
-        return static.cpu().numpy()
+    def encode_blocks(
+        self,
+        panel,
+        *,
+        device="cpu",
+        days=True,
+        dtype=np.float32,
+        precision="float32",
+        cache=None,
+    ):
+        """Compute features of some sites at a time, for results that fit no memory whole.
 
-    def _encode_lot(self, lot, forcing, attributes, first, device, result, site):
-        """Encode windows of one length and store what each is the first to hold."""
-        rows, start, length, fresh = lot.T
-        steps = start[:, None] + np.arange(length[0])
-        x = torch.as_tensor(forcing[rows[:, None], steps], device=device)
-        c = torch.as_tensor(attributes[first + rows], device=device)
-        days, static = (values.cpu().numpy() for values in self.module.encode(x, c))
-        np.add.at(site, first + rows, static)
-        if result is not None:
-            for i, row in enumerate(rows):
-                skip = fresh[i] - start[i]
-                result[first + row, fresh[i] : start[i] + length[0]] = days[i, skip:]
+        Parameters
+        ----------
+        panel, device, days, dtype, precision, cache
+            As for `encode`.
 
-    def save(self, path):
+        Yields
+        ------
+        rows : slice
+            Consecutive sites of the panel.
+        days, site : ndarray or None
+            As from `encode`, for these sites.
+        """
+        check_option("precision", precision, ["float32", "bf16"])
+        cache, device = as_cache(cache), torch.device(device)
+        frozen = FrozenNetwork(self.network_on(device), self.window, device, precision)
+        first = 0
+        for block in _blocks(panel):
+            rows = slice(first, first + block.n_sites)
+            inputs = self.scale(block)
+            if cache is None:
+                yield rows, *frozen.encode(inputs, days, dtype)
+            else:
+                yield rows, *self._encode_cached(frozen, inputs, days, dtype, cache)
+            first += block.n_sites
+
+    def _encode_cached(self, frozen, inputs, days, dtype, cache):
+        """Compute the features of those sites that are not in the cache."""
+        days = days and inputs.forcing is not None
+        parts = (self.digest, frozen.device.type, frozen.precision, cache.dtype)
+        keys = [inputs.key(row, *parts) for row in range(len(inputs.attributes))]
+        found = {row: cache.get(key, days) for row, key in enumerate(keys)}
+        missing = [row for row, entry in found.items() if entry is None]
+        if missing:
+            new_days, new_site = frozen.encode(inputs.take(missing), days, cache.dtype)
+            for i, row in enumerate(missing):
+                found[row] = cache.put(keys[row], new_days[i] if days else None, new_site[i])
+        site = np.stack([found[row][1] for row in range(len(keys))])
+        if not days:
+            return None, site
+        return np.stack([found[row][0] for row in range(len(keys))]).astype(dtype), site
+
+    # ------------------------------------------------------------------ files
+    def save(self, path, *, about=None):
         """Write the encoder as safetensors with a JSON header.
 
         Parameters
         ----------
         path : str or Path
             File to write.
+        about : dict, default=None
+            Remarks to add to the encoder's own, such as "licence" and "citation".
 
         Returns
         -------
         Path
             The file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
         """
+        places = None
+        if self.places is not None:  # JSON has no NaN
+            known = np.isfinite(self.places).all(axis=1)
+            pairs = np.round(self.places, 1).tolist()
+            places = [pair if ok else None for pair, ok in zip(pairs, known, strict=True)]
         header = {
-            "kind": "StefaLandEncoder",
+            "kind": _KIND,
             "config": self.module.config.to_dict(),
             "scaler": self.scaler.to_dict(),
             "window": self.window,
             "units": self.units,
             "groups": self.groups,
             "sites": self.sites,
+            "places": places,
             "period": self.period,
-            "about": self.about,
+            "about": {**self.about, **(about or {})},
+            "training": self.training,
         }
         return write_checkpoint(path, self.module.state_dict(), header)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path, *, variable_map=None):
         """Read an encoder written by `save`.
 
         Parameters
         ----------
         path : str or Path
             The file.
+        variable_map : dict, default=None
+            As for the constructor.
 
         Returns
         -------
@@ -249,23 +510,64 @@ class StefaLandEncoder:
         FileNotFoundError
             If there is no such file.
         CheckpointError
-            If the file is damaged or does not hold an encoder of this library.
+            If the file is damaged, was changed or does not hold a whole encoder of this
+            library. Nothing is loaded in part.
+        TypeError, ValueError
+            If `variable_map` does not fit the encoder.
+
+        Warns
+        -----
+        DataWarning
+            If a later major version of the library wrote the file.
         """
-        tensors, header = read_checkpoint(path)
+        tensors, header = read_checkpoint(path, kind=_KIND)
         try:
             config = BackboneConfig.from_dict(header["config"])
-            with torch.random.fork_rng(devices=[]):  # weights are drawn, then replaced
-                module = MaskedAutoencoder(config)
-            module.load_state_dict(tensors, strict=True)
+            check_weights(config, tensors)
+            module = build_network(config, flatten_weights(tensors))
             scaler = PanelScaler.from_dict(header["scaler"])
-            _compare_sizes(config, scaler)
-            names = ("units", "groups", "sites", "period", "about")
-            return cls(module, scaler, header["window"], **{n: header[n] for n in names})
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]  # torch lists every weight
+            places = header["places"]
+            if places is not None:
+                places = [(np.nan, np.nan) if pair is None else pair for pair in places]
+                places = np.reshape(places, (-1, 2))
+            names = ("units", "groups", "sites", "period", "about", "training")
+            rest = {name: header[name] for name in names}
+            encoder = cls(module, scaler, header["window"], places=places, **rest)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise CheckpointError(
                 f"The checkpoint {str(path)!r} does not hold a whole encoder: {reason}"
             ) from error
+        return encoder if variable_map is None else encoder.with_variable_map(variable_map)
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, *, variable_map=None):
+        """Read an encoder from a file, a folder or the Hugging Face hub.
+
+        Parameters
+        ----------
+        name_or_path : str or Path
+            A file, a folder with one ``.safetensors`` file, or ``"owner/name"`` of a model on
+            the hub, for which the package huggingface_hub is needed
+            (``pip install 'stefaland-sk[hub]'``).
+        variable_map : dict, default=None
+            As for the constructor.
+
+        Returns
+        -------
+        StefaLandEncoder
+            The encoder, on the CPU.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file or folder, and it is no name of the hub's form.
+        CheckpointError
+            If the hub does not give the model, or the file is not a whole encoder.
+        ImportError
+            If huggingface_hub is needed but not installed.
+        """
+        return cls.load(find_checkpoint(name_or_path), variable_map=variable_map)
 
 
 def _compare_sizes(config, scaler):
@@ -279,15 +581,8 @@ def _compare_sizes(config, scaler):
                 )
 
 
-def _chunks(segments, window):
-    """Cut segments into overlapping windows: rows (site, start, length, first new step)."""
-    rows = []
-    stride = max(1, window // 2)
-    for site, begin, end in zip(segments.site, segments.start, segments.stop, strict=True):
-        length = min(window, end - begin)
-        starts = [*range(begin, end - length, stride), end - length]
-        fresh = begin
-        for start in starts:
-            rows.append((site, start, length, fresh))
-            fresh = start + length
-    return np.array(rows, dtype=np.intp).reshape(-1, 4)
+def _blocks(panel):
+    """Cut a panel into blocks of sites whose forcing is scaled at once."""
+    size = max(_STEPS_PER_BLOCK // max(panel.n_times, 1), 1)
+    for first in range(0, panel.n_sites, size):
+        yield panel[first : first + size]

@@ -1,33 +1,13 @@
-"""The pretrained encoder: windows of long records, coverage, checkpoints and their damage."""
-
-import json
+"""Features of a pretrained encoder: long records, missing inputs, sites apart, precision."""
 
 import numpy as np
+import pandas as pd
 import pytest
-import safetensors
-import safetensors.torch
-import torch
 
-from stefaland_sk import Panel, StefaLandTransformer
-from stefaland_sk._core import CheckpointError, DataWarning
-from stefaland_sk.data import find_segments
-from stefaland_sk.datasets import make_catchments
-from stefaland_sk.encoders import StefaLandEncoder
-from stefaland_sk.encoders._stefaland import _chunks
+from stefaland_sk import Panel
+from stefaland_sk.encoders import StefaLandEncoder, _stefaland, _windows
 
 WINDOW = 60
-
-
-@pytest.fixture(scope="module")
-def catchments():
-    return make_catchments(n_sites=5, n_years=1, n_regions=2, random_state=0)[0]
-
-
-@pytest.fixture(scope="module")
-def encoder(catchments):
-    sizes = {"d_model": 8, "n_layers": 1, "n_heads": 2, "d_feedforward": 8, "d_embedding": 4}
-    model = StefaLandTransformer(window=WINDOW, max_epochs=1, random_state=0, **sizes)
-    return model.fit(catchments).encoder_
 
 
 def with_forcing(panel, forcing):
@@ -40,24 +20,16 @@ def with_forcing(panel, forcing):
     )
 
 
+@pytest.fixture(scope="module")
+def gappy(catchments):
+    """One site with a gap, one without any forcing."""
+    forcing = catchments.forcing.copy()
+    forcing[1, 100:120] = np.nan
+    forcing[2] = np.nan
+    return with_forcing(catchments, forcing)
+
+
 # ---------------------------------------------------------------------- long records
-@pytest.mark.parametrize("n_times", [1, 5, 59, 60, 61, 89, 90, 91, 200, 365])
-@pytest.mark.parametrize("window", [1, 2, 7, 60])
-def test_chunks_hold_each_day_once_with_half_a_window_of_past(n_times, window):
-    present = np.ones((2, n_times), dtype=bool)
-    present[1, n_times // 2] = False
-    counts = np.zeros(present.shape, dtype=int)
-    runs = find_segments(present)
-    begins = dict.fromkeys(zip(runs.site, runs.start, strict=True), True)
-    for site, start, length, fresh in _chunks(runs, window):
-        assert length <= window
-        assert present[site, start : start + length].all()  # inside one segment
-        counts[site, fresh : start + length] += 1
-        if (site, start) not in begins:
-            assert fresh - start >= window // 2
-    np.testing.assert_array_equal(counts, present)
-
-
 def test_features_are_those_of_the_first_window_that_holds_the_day(catchments, encoder):
     days, _ = encoder.encode(catchments)
     first, _ = encoder.encode(catchments.sel_time(catchments.time[0], catchments.time[WINDOW - 1]))
@@ -68,11 +40,8 @@ def test_features_are_those_of_the_first_window_that_holds_the_day(catchments, e
     np.testing.assert_allclose(days[:, WINDOW : WINDOW + half], second[:, half:], atol=1e-5)
 
 
-def test_days_without_forcing_have_no_features(catchments, encoder):
-    forcing = catchments.forcing.copy()
-    forcing[1, 100:120] = np.nan
-    forcing[2] = np.nan
-    days, site = encoder.encode(with_forcing(catchments, forcing))
+def test_days_without_forcing_have_no_features(gappy, encoder):
+    days, site = encoder.encode(gappy)
     missing = np.isnan(days).all(axis=2)
     assert missing[1, 100:120].all()
     assert missing[2].all()
@@ -80,15 +49,13 @@ def test_days_without_forcing_have_no_features(catchments, encoder):
     assert np.isfinite(site).all()  # the attributes alone serve where there is no forcing
 
 
-def test_days_with_other_variables_only_get_mask_tokens(catchments, encoder):
-    forcing = catchments.forcing.copy()
-    forcing[1, 100:120] = np.nan
-    extra = np.ones((*forcing.shape[:2], 1), dtype=np.float32)
+def test_days_with_other_variables_only_get_mask_tokens(gappy, encoder):
+    extra = np.ones((*gappy.forcing.shape[:2], 1), dtype=np.float32)
     wider = Panel(
-        catchments.attributes,
-        np.concatenate([forcing, extra], axis=2),
-        time=catchments.time,
-        forcing_names=[*catchments.forcing_names, "wind"],
+        gappy.attributes,
+        np.concatenate([gappy.forcing, extra], axis=2),
+        time=gappy.time,
+        forcing_names=[*gappy.forcing_names, "wind"],
     )
     days, _ = encoder.encode(wider)
     assert np.isfinite(days).all()
@@ -104,6 +71,54 @@ def test_the_static_token_is_averaged_over_windows(catchments, encoder):
     np.testing.assert_allclose(encoder.encode(short)[1], expected, atol=1e-5)
 
 
+def test_attributes_alone_are_encoded(catchments, encoder):
+    days, site = encoder.encode(Panel.from_table(catchments.attributes))
+    assert days is None
+    assert np.isfinite(site).all()
+
+
+# ---------------------------------------------------------------------- sites apart
+@pytest.mark.parametrize("kind", ["series", "table"])
+def test_what_a_site_gets_is_the_same_to_the_bit_in_any_company(gappy, encoder, kind, monkeypatch):
+    X = gappy if kind == "series" else Panel.from_table(gappy.attributes)
+    days, site = encoder.encode(X)
+    order = np.array([3, 0, 4, 2, 1])
+    calls = [(rows, X[rows]) for rows in ([0], [1], [2], [1, 3], order)]
+    monkeypatch.setattr(_stefaland, "_STEPS_PER_BLOCK", 800)  # blocks of two sites
+    for rows, panel in [*calls, (np.arange(5), X)]:
+        some_days, some_site = encoder.encode(panel)
+        np.testing.assert_array_equal(some_site, site[rows])
+        if kind == "series":
+            np.testing.assert_array_equal(some_days, days[rows])
+
+
+def test_blocks_make_up_the_whole(gappy, encoder, monkeypatch):
+    days, site = encoder.encode(gappy)
+    monkeypatch.setattr(_stefaland, "_STEPS_PER_BLOCK", 800)
+    blocks = list(encoder.encode_blocks(gappy))
+    assert [rows for rows, _, _ in blocks] == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    np.testing.assert_array_equal(np.concatenate([b[1] for b in blocks]), days)
+    np.testing.assert_array_equal(np.concatenate([b[2] for b in blocks]), site)
+
+
+def test_a_network_reads_few_steps_at_once(catchments, encoder, monkeypatch):
+    days, site = encoder.encode(catchments)
+    seen = []
+    encode = type(encoder.module).encode
+
+    def watched(self, forcing, attributes):
+        seen.append(forcing.shape[:2].numel())
+        return encode(self, forcing, attributes)
+
+    monkeypatch.setattr(type(encoder.module), "encode", watched)
+    monkeypatch.setattr(_windows, "STEPS_AT_ONCE", 130)
+    parts, alone = encoder.encode(catchments)
+    assert max(seen) <= 130
+    np.testing.assert_allclose(parts, days, atol=1e-5)
+    np.testing.assert_allclose(alone, site, atol=1e-5)
+
+
+# ---------------------------------------------------------------------- options
 def test_half_precision_and_sites_only(catchments, encoder):
     days, site = encoder.encode(catchments, dtype=np.float16)
     assert days.dtype == np.float16
@@ -112,150 +127,58 @@ def test_half_precision_and_sites_only(catchments, encoder):
     np.testing.assert_array_equal(alone, site)
 
 
-def test_many_sites_are_encoded_in_lots(catchments, encoder, monkeypatch):
-    whole, site = encoder.encode(catchments)
-    monkeypatch.setattr("stefaland_sk.encoders._stefaland._WINDOWS_AT_ONCE", 2)
-    parts, alone = encoder.encode(catchments)
-    np.testing.assert_allclose(parts, whole, atol=1e-5)
-    np.testing.assert_allclose(alone, site, atol=1e-5)
+def test_bf16_comes_close(catchments, encoder):
+    days, site = encoder.encode(catchments, precision="bf16")
+    exact, exact_site = encoder.encode(catchments)
+    assert days.dtype == site.dtype == np.float32
+    assert not np.array_equal(days, exact)
+    np.testing.assert_allclose(days, exact, atol=0.05 * exact.std())
+    np.testing.assert_allclose(site, exact_site, atol=0.05 * exact_site.std())
+    with pytest.raises(ValueError, match=r"`precision` must be one of \['float32', 'bf16'\]"):
+        encoder.encode(catchments, precision="half")
 
 
-# ---------------------------------------------------------------------- coverage
-def test_coverage_tells_what_is_found(catchments, encoder):
-    table = encoder.coverage(catchments.keep_variables(forcings=["prcp"]))
-    assert table["found"].sum() == 1 + 26
-    row = table.set_index("variable").loc["prcp"]
-    assert (row["role"], row["unit_encoder"], row["unit_panel"]) == ("forcing", "mm/d", "mm/d")
+# ---------------------------------------------------------------------- the object
+def test_the_encoder_has_weights_of_its_own(encoder, catchments):
+    copy = StefaLandEncoder(encoder.module, encoder.scaler, encoder.window)
+    before, _ = copy.encode(catchments)
+    weight = next(iter(encoder.module.parameters()))
+    kept = weight.clone()
+    weight.zero_()  # a training that goes on changes the network it was made from
+    try:
+        np.testing.assert_array_equal(copy.encode(catchments)[0], before)
+    finally:
+        weight.copy_(kept)
+    assert not copy.module.training
+    assert not any(parameter.requires_grad for parameter in copy.module.parameters())
 
 
-def test_coverage_is_checked_in_words(catchments, encoder):
-    few = catchments.keep_variables(forcings=["prcp"])
-    with pytest.raises(CheckpointError, match=r"X has 1 of the 6 forcing.*Rename X's variables"):
-        encoder.check_coverage(few, 0.5)
-    with pytest.warns(DataWarning, match="X lacks 5 of the 32 variables"):
-        encoder.check_coverage(few, 0.1)
-    with pytest.raises(CheckpointError, match=r"'tmax' in degC, but X has it in K"):
-        encoder.check_coverage(catchments.assign(units={"tmax": "K"}), 0.5)
+def test_a_scaler_of_another_size_is_refused(encoder, catchments):
+    smaller = type(encoder.scaler).fit(catchments.keep_variables(forcings=["prcp"]))
+    with pytest.raises(ValueError, match="forcing_names have 1 values for 6 variables"):
+        StefaLandEncoder(encoder.module, smaller, 60)
 
 
-# ---------------------------------------------------------------------- checkpoints
-@pytest.fixture
-def checkpoint(encoder, tmp_path):
-    return encoder.save(tmp_path / "encoder.safetensors")
-
-
-def rewrite(path, **changes):
-    """Write the checkpoint again with another header."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["stefaland_sk"])
-        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    header |= changes
-    header = {name: value for name, value in header.items() if value is not ...}
-    safetensors.torch.save_file(tensors, path, metadata={"stefaland_sk": json.dumps(header)})
-
-
-def test_a_checkpoint_gives_everything_back(catchments, encoder, checkpoint):
-    loaded = StefaLandEncoder.load(checkpoint)
-    for one, two in zip(loaded.encode(catchments), encoder.encode(catchments), strict=True):
-        np.testing.assert_array_equal(one, two)
-    for name in ("window", "units", "groups", "sites", "period", "about"):
-        assert getattr(loaded, name) == getattr(encoder, name), name
-    assert loaded.scaler.to_dict() == encoder.scaler.to_dict()
-    assert not loaded.module.training
-    assert not any(parameter.requires_grad for parameter in loaded.module.parameters())
-
-
-def test_the_header_is_readable_json(checkpoint):
-    with safetensors.safe_open(checkpoint, framework="pt") as file:
-        header = json.loads(file.metadata()["stefaland_sk"])
-    assert header["format"] == 1
-    assert header["versions"].keys() >= {"stefaland-sk", "torch", "python"}
-    assert header["sites"][0] == "00000001"
-
-
-def test_loading_leaves_the_random_state(checkpoint):
-    before = torch.random.get_rng_state()
-    StefaLandEncoder.load(checkpoint)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_saving_replaces_a_file_in_one_step(encoder, checkpoint):
-    checkpoint.write_bytes(b"old")
-    encoder.save(checkpoint)
-    assert StefaLandEncoder.load(checkpoint).d_model == 8
-    assert [path.name for path in checkpoint.parent.iterdir()] == ["encoder.safetensors"]
-
-
-def test_saving_into_a_folder_that_is_not_there(encoder, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"The folder .*nowhere.* does not exist"):
-        encoder.save(tmp_path / "nowhere" / "encoder.safetensors")
-
-
-def test_loading_what_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no checkpoint at .*none.safetensors"):
-        StefaLandEncoder.load(tmp_path / "none.safetensors")
-
-
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.99])
-def test_a_truncated_checkpoint(checkpoint, share):
-    content = checkpoint.read_bytes()
-    checkpoint.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(CheckpointError, match=r"damaged or not a safetensors file.*Copy it again"):
-        StefaLandEncoder.load(checkpoint)
-
-
-def test_a_damaged_header(checkpoint):
-    content = bytearray(checkpoint.read_bytes())
-    content[:8] = b"\xff" * 8
-    checkpoint.write_bytes(content)
-    with pytest.raises(CheckpointError, match="damaged or not a safetensors file"):
-        StefaLandEncoder.load(checkpoint)
-
-
-def test_a_pickle_is_not_read(tmp_path):
-    path = tmp_path / "weights.pt"
-    torch.save({"a": torch.zeros(2)}, path)
-    with pytest.raises(CheckpointError, match="damaged or not a safetensors file"):
-        StefaLandEncoder.load(path)
-
-
-def test_a_foreign_safetensors_file(tmp_path):
-    path = tmp_path / "foreign.safetensors"
-    safetensors.torch.save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(CheckpointError, match=r"without a header of this library"):
-        StefaLandEncoder.load(path)
-
-
-def test_an_unknown_format(checkpoint):
-    rewrite(checkpoint, format=99)
-    with pytest.raises(CheckpointError, match=r"has format 99; .* reads format 1. Install"):
-        StefaLandEncoder.load(checkpoint)
-
-
-@pytest.mark.parametrize("lost", ["config", "scaler", "window", "sites"])
-def test_a_header_without_a_part(checkpoint, lost):
-    rewrite(checkpoint, **{lost: ...})
-    with pytest.raises(CheckpointError, match=rf"does not hold a whole encoder.*{lost}"):
-        StefaLandEncoder.load(checkpoint)
-
-
-def test_weights_of_another_size(encoder, checkpoint):
-    rewrite(checkpoint, config={**encoder.module.config.to_dict(), "d_model": 16})
-    with pytest.raises(CheckpointError, match=r"does not hold a whole encoder.*size mismatch"):
-        StefaLandEncoder.load(checkpoint)
-
-
-def test_a_header_that_is_no_json(checkpoint):
-    with safetensors.safe_open(checkpoint, framework="pt") as file:
-        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    for text in ("{", "[1]"):
-        safetensors.torch.save_file(tensors, checkpoint, metadata={"stefaland_sk": text})
-        with pytest.raises(CheckpointError, match="header of the checkpoint .* damaged"):
-            StefaLandEncoder.load(checkpoint)
-
-
-def test_scales_of_another_length(encoder, checkpoint):
-    scaler = encoder.scaler.to_dict()
-    rewrite(checkpoint, scaler={**scaler, "forcing_mean": scaler["forcing_mean"][:2]})
-    with pytest.raises(CheckpointError, match="forcing_mean have 2 values for 6 variables"):
-        StefaLandEncoder.load(checkpoint)
+def test_it_tells_what_it_is(encoder):
+    assert repr(encoder).startswith("StefaLandEncoder(d_model=8, 6 forcing variables, 26 attrib")
+    placed = StefaLandEncoder(
+        encoder.module,
+        encoder.scaler,
+        60,
+        units=encoder.units,
+        groups={"climate": ["p_mean", "pet_mean"]},
+        sites=["a", "b"],
+        places=pd.DataFrame({"lat": [1.0, np.nan], "lon": [2.0, np.nan]}),
+        period=("2000-10-01", "2001-09-30"),
+        about={"licence": "CC-BY-4.0"},
+    )
+    text = " ".join(placed.describe().split())
+    for part in (
+        "8 features, 1 layers, ",
+        "windows of 60 steps",
+        "forcing prcp [mm/d], ",
+        "climate p_mean [mm/d], pet_mean [mm/d]",
+        "has seen 2 sites, 1 of them with a rough place, 2000-10-01 to 2001-09-30",
+        "licence CC-BY-4.0",
+    ):
+        assert part in text

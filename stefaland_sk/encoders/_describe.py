@@ -1,0 +1,58 @@
+"""A pretrained encoder in words."""
+
+import textwrap
+
+import numpy as np
+
+
+def describe_encoder(encoder):
+    """Tell in words what an encoder is, reads and has seen.
+
+    Parameters
+    ----------
+    encoder : StefaLandEncoder
+        Any encoder.
+
+    Returns
+    -------
+    str
+        A few lines.
+    """
+    config, scaler = encoder.module.config, encoder.scaler
+    n_weights = sum(value.numel() for value in encoder.module.parameters())
+    windows = f"windows of {encoder.window} steps" if encoder.window else "attributes only"
+    sizes = f"{config.d_model} features, {config.n_layers} layers, {n_weights:,} weights"
+    rows = [("network", f"{sizes}, {windows}")]
+    grouped = {name for members in encoder.groups.values() for name in members}
+    single = [name for name in scaler.attribute_names if name not in grouped]
+    for label, names in (
+        ("forcing", scaler.forcing_names),
+        *encoder.groups.items(),
+        ("attributes", single),
+    ):
+        if names:
+            rows.append((label, ", ".join(_with_unit(name, encoder.units) for name in names)))
+    rows.append(("has seen", _seen(encoder)))
+    rows += [(str(label), str(text)) for label, text in encoder.about.items()]
+    width = max(len(label) for label, _ in rows) + 2
+    lines = [
+        textwrap.fill(
+            text, 96, initial_indent=f"  {label:<{width}}", subsequent_indent=" " * (width + 2)
+        )
+        for label, text in rows
+    ]
+    return "\n".join([repr(encoder), *lines])
+
+
+def _with_unit(name, units):
+    """Name of a variable, with its unit where that is known."""
+    return f"{name} [{units[name]}]" if units.get(name) else name
+
+
+def _seen(encoder):
+    """Sites and period of the pretraining."""
+    text = f"{len(encoder.sites)} site{'s' * (len(encoder.sites) != 1)}"
+    if encoder.places is not None:
+        n_known = int(np.isfinite(encoder.places).all(axis=1).sum())
+        text += f", {n_known} of them with a rough place"
+    return text if encoder.period is None else f"{text}, {' to '.join(encoder.period)}"
