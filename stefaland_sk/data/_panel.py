@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import check_option
+from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data._ids import as_site_ids, as_variable_names
+from stefaland_sk.data._lazy import LazyForcing, sites_per_block, split_sites
 
 _ADVICE = (
     "A Panel holds one sample per site (attributes and forcing series) and is not a 2-D array. "
@@ -37,7 +38,12 @@ class Panel:
     Attributes are kept once per site and forcing as one array ``(site, time,
     variable)``. Indexing along the sites gives a new panel that shares the
     arrays with its parent (an index, not a copy), which is what makes
-    cross-validation over sites cheap.
+    cross-validation over sites cheap. A panel cannot be changed, so a copy of it,
+    even a deep one, is the panel itself.
+
+    The forcing of a *lazy* panel (`from_netcdf`, `from_zarr`, `from_xarray`) stays in
+    its file: subsets of sites, periods and variables stay lazy too, pickling carries the
+    name of the file, and only `forcing`, `variable`, `load` and conversions read.
 
     Parameters
     ----------
@@ -74,6 +80,7 @@ class Panel:
     See Also
     --------
     stefaland_sk.datasets.make_catchments : A synthetic panel with its target.
+    Panel.from_netcdf : A panel larger than memory.
 
     Examples
     --------
@@ -140,8 +147,11 @@ class Panel:
     def forcing(self):
         """Array of shape (n_sites, n_times, n_forcings), float32.
 
-        A view where the panel holds all sites of its store, a gathered copy otherwise.
+        A view where the panel holds all sites of its store, a gathered copy otherwise. That of a
+        lazy panel is read from its file, each time anew.
         """
+        if self.is_lazy:
+            return self._lazy_part().read()
         values = self._store.forcing[:, self._times]
         if self._rows is None:
             view = values.view()
@@ -223,8 +233,13 @@ class Panel:
         return None if time is None or len(time) < 2 else time[1] - time[0]
 
     @property
+    def is_lazy(self):
+        """Whether the forcing stays in its file until it is asked for."""
+        return isinstance(self._store.forcing, LazyForcing)
+
+    @property
     def nbytes(self):
-        """Bytes of the arrays of the store, shared by all its subsets."""
+        """Bytes of the arrays of the store, shared by all its subsets; lazy ones as if read."""
         return self._store.forcing.nbytes + int(self._store.attributes.memory_usage().sum())
 
     def __len__(self):
@@ -245,6 +260,10 @@ class Panel:
         raise TypeError(_ADVICE)
 
     # ------------------------------------------------------------------ parts of it
+    def _lazy_part(self, columns=None):
+        """Give this panel's part of a lazy store, still to be read."""
+        return self._store.forcing.view(self._rows, self._times, columns)
+
     def __getitem__(self, key):
         if isinstance(key, tuple):  # scikit-learn indexes as X[rows, ...]
             if len(key) != 2 or key[1] is not Ellipsis:
@@ -253,7 +272,7 @@ class Panel:
                     "`sel_time(start, stop)` for a period, `attributes[...]` for a variable."
                 )
             key = key[0]
-        here = np.arange(len(self._store.sites)) if self._rows is None else self._rows
+        here = self._positions_in_store()
         if isinstance(key, str):
             return self.select([key])
         if isinstance(key, slice):
@@ -261,6 +280,10 @@ class Panel:
         else:
             rows = here[self._positions(key)]
         return self._from_store(self._store, rows, self._times)
+
+    def _positions_in_store(self):
+        """Give the row of the store of each site."""
+        return np.arange(len(self._store.sites)) if self._rows is None else self._rows
 
     def _positions(self, key):
         """Turn an index array or a mask into an array of positions."""
@@ -366,7 +389,8 @@ class Panel:
         Returns
         -------
         Panel
-            A new panel; the forcing is copied where variables are left out.
+            A new panel; the forcing is copied where variables are left out, but a lazy panel
+            stays lazy.
 
         Raises
         ------
@@ -380,11 +404,8 @@ class Panel:
         >>> X.keep_variables(forcings=["prcp"], attributes=[])
         Panel(4 sites, 365 times from 2000-10-01 to 2001-09-30, 1 forcing, 0 attributes)
         """
-        columns = slice(None)
-        if forcings is not None:
-            for name in forcings:
-                check_option("forcings", name, self.forcing_names)
-            columns = [self.forcing_names.index(name) for name in forcings]
+        for name in forcings or []:
+            check_option("forcings", name, self.forcing_names)
         for name in attributes or []:
             check_option("attributes", name, self.attribute_names)
         table = self.attributes if attributes is None else self.attributes[list(attributes)]
@@ -392,13 +413,22 @@ class Panel:
         kept = {g: [a for a in names if a in known] for g, names in self.groups.items()}
         return Panel(
             table,
-            None if self.time is None else self.forcing[:, :, columns],
+            self._keep_forcing(forcings),
             time=self.time,
             sites=self.sites,
             forcing_names=self.forcing_names if forcings is None else list(forcings),
             units=self.units,
             groups={group: names for group, names in kept.items() if names},
         )
+
+    def _keep_forcing(self, names=None):
+        """Give the forcing, all of it or some variables, for a panel made from this one."""
+        if self.time is None:
+            return None
+        columns = None if names is None else [self.forcing_names.index(name) for name in names]
+        if self.is_lazy:
+            return self._lazy_part(columns)
+        return self.forcing if columns is None else self.forcing[:, :, columns]
 
     def assign(self, *, attributes=None, sites=None, groups=None, units=None):
         """Give a panel with other attributes or another site table, and the same forcing.
@@ -417,7 +447,7 @@ class Panel:
         Returns
         -------
         Panel
-            A new panel. Forcing is shared where this panel holds its whole store.
+            A new panel. Forcing is shared where this panel holds its whole store or is lazy.
 
         Examples
         --------
@@ -433,7 +463,7 @@ class Panel:
             groups = {group: names for group, names in kept.items() if names}
         return Panel(
             attributes,
-            self.forcing if self.time is not None else None,
+            self._keep_forcing(),
             time=self.time,
             sites=self.sites if sites is None else sites,
             forcing_names=self.forcing_names,
@@ -462,7 +492,10 @@ class Panel:
         (4, 365)
         """
         if name in self._store.forcing_names:
-            return self.forcing[:, :, self._store.forcing_names.index(name)]
+            column = self._store.forcing_names.index(name)
+            if self.is_lazy:
+                return self._lazy_part([column]).read()[:, :, 0]
+            return self.forcing[:, :, column]
         check_option("name", name, self.forcing_names + self.attribute_names)
         return self.attributes[name].to_numpy()
 
@@ -510,13 +543,110 @@ class Panel:
         """
         if self.n_forcings == 0:
             return np.ones((self.n_sites, self.n_times), dtype=bool)
-        forcing = self.forcing
-        found = np.zeros(forcing.shape[:2], dtype=bool)
-        for variable in range(self.n_forcings):  # one plane at a time bounds the memory
-            found |= ~np.isnan(forcing[:, :, variable])
-            if found.all():
-                break
+        found = np.zeros((self.n_sites, self.n_times), dtype=bool)
+        for positions, forcing in self.walk_forcing():
+            seen = ~np.isnan(forcing[:, :, 0])
+            for variable in range(1, self.n_forcings):
+                if seen.all():
+                    break
+                seen |= ~np.isnan(forcing[:, :, variable])
+            found[positions] = seen
         return found
+
+    # ------------------------------------------------------------------ block by block
+    def blocks(self, n_sites=None):
+        """Part the panel into panels of consecutive sites.
+
+        Parameters
+        ----------
+        n_sites : int, default=None
+            Most sites of a block; None chooses blocks of about 16 MiB of forcing. The blocks of a
+            lazy panel end where the chunks of its file end, unless a chunk is larger
+            than a block may be; then the chunk is dealt into parts of nearly equal length.
+
+        Yields
+        ------
+        Panel
+            The next sites; nothing is read yet (see `load`).
+
+        See Also
+        --------
+        walk_forcing : The forcing of all sites, in the order in which it is read fastest.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=5, n_years=1, n_regions=2, random_state=0)
+        >>> [block.n_sites for block in X.blocks(n_sites=2)]
+        [2, 2, 1]
+        """
+        for part in self._parts(self._positions_in_store(), n_sites):
+            yield self[part]
+
+    def walk_forcing(self, n_sites=None):
+        """Go through the forcing a block of sites at a time, which bounds the memory.
+
+        A lazy panel is read in the order of its file, whatever the order of the sites, so
+        that each chunk is decoded once.
+
+        Parameters
+        ----------
+        n_sites : int, default=None
+            Most sites of a block; None chooses blocks of about 16 MiB.
+
+        Yields
+        ------
+        positions : slice or ndarray of int
+            Positions in this panel of the sites of the block.
+        forcing : ndarray of float32 of shape (n_sites_of_block, n_times, n_forcings)
+            Their forcing; a view that cannot be written, where the panel holds all sites
+            of a store in memory.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=5, n_years=1, n_regions=2, random_state=0)
+        >>> means = np.empty(5)
+        >>> for positions, forcing in X.walk_forcing(n_sites=2):
+        ...     means[positions] = forcing[:, :, 0].mean(axis=1)
+        >>> bool(np.allclose(means, X.variable("prcp").mean(axis=1)))
+        True
+        """
+        rows = self._positions_in_store()
+        if self.is_lazy and self._rows is not None:
+            order = np.argsort(rows, kind="stable")
+            for part in self._parts(rows[order], n_sites):
+                yield order[part], self[order[part]].forcing
+            return
+        whole = self.forcing if self._rows is None and not self.is_lazy else None
+        for part in self._parts(rows, n_sites):
+            yield part, self[part].forcing if whole is None else whole[part]
+
+    def _parts(self, rows, n_sites):
+        """Part these rows of the store into slices that are looked at together."""
+        if n_sites is None:
+            n_sites = sites_per_block(self.n_times, self.n_forcings)
+        else:
+            check_number("n_sites", n_sites, low=1, integer=True)
+        chunk = self._store.forcing.site_chunk if self.is_lazy else 1
+        return split_sites(rows, n_sites, chunk)
+
+    def load(self):
+        """Give this panel with its forcing in memory.
+
+        Returns
+        -------
+        Panel
+            A panel of these sites, times and variables; the panel itself if it is not lazy.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.load() is X
+        True
+        """
+        return self._alone(self.forcing) if self.is_lazy else self
 
     # ------------------------------------------------------------------ conversion
     @classmethod
@@ -731,20 +861,27 @@ class Panel:
 
         return check_panel(self, target)
 
+    def _alone(self, forcing):
+        """Give a panel of its own of these sites and times, with this forcing, unchecked."""
+        store = self._store
+        fields = {"attributes": self.attributes, "sites": self.sites, "time": self.time}
+        same = {name: getattr(store, name) for name in ("forcing_names", "groups", "units")}
+        store = _Store(forcing=forcing, **fields, **same)
+        return self._from_store(store, None, slice(0, forcing.shape[1]))
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
     def __reduce__(self):
         # A subset travels alone: pickling a fold must not carry the other sites along.
-        store = self._store
-        if self._rows is not None or self.n_times != store.forcing.shape[1]:
-            store = _Store(
-                attributes=self.attributes,
-                forcing=np.ascontiguousarray(self.forcing),
-                forcing_names=store.forcing_names,
-                groups=store.groups,
-                sites=self.sites,
-                time=self.time,
-                units=store.units,
-            )
-        return Panel._from_store, (store, None, slice(0, store.forcing.shape[1]))
+        panel = self
+        if self._rows is not None or self.n_times != self._store.forcing.shape[1]:
+            part = self._lazy_part() if self.is_lazy else np.ascontiguousarray(self.forcing)
+            panel = self._alone(part)
+        return Panel._from_store, (panel._store, None, panel._times)
 
 
 # ---------------------------------------------------------------------- construction
@@ -810,7 +947,8 @@ def _clean_forcing(forcing, time, names, site_ids):
         n_times = 0 if time is None else len(time)
         empty = np.empty((len(site_ids), n_times, 0), dtype=np.float32)
         return empty, None if time is None else as_time_axis(time), []
-    forcing = forcing if isinstance(forcing, np.ndarray) else np.asarray(forcing)
+    if not isinstance(forcing, np.ndarray | LazyForcing):
+        forcing = np.asarray(forcing)
     if forcing.ndim != 3:
         raise ValueError(
             "`forcing` must have the axes (site, time, variable); got an array of shape "
