@@ -42,7 +42,7 @@ def coverage_table(variable_map, panel):
     return pd.DataFrame(rows, columns=[*columns, "conversion"])
 
 
-def check_table(table, min_coverage, stacklevel):
+def check_table(table, min_coverage):
     """Raise or warn by a table of coverage.
 
     Parameters
@@ -51,8 +51,6 @@ def check_table(table, min_coverage, stacklevel):
         Made by `coverage_table`.
     min_coverage : float
         Share of the variables of each role that must be found.
-    stacklevel : int
-        Of the warning.
 
     Raises
     ------
@@ -91,7 +89,7 @@ def check_table(table, min_coverage, stacklevel):
             f"X lacks {len(missing)} of the {len(table)} variables of the encoder; mask tokens "
             f"stand in for them:\n{text}",
             DataWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=3,  # who called `StefaLandEncoder.check_coverage`
         )
 
 

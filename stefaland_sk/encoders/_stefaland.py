@@ -19,7 +19,7 @@ from stefaland_sk.encoders._weights import build_network, check_weights, flatten
 from stefaland_sk.modules import BackboneConfig
 
 _KIND = "StefaLandEncoder"
-_STEPS_PER_BLOCK = 2**18  # sites in memory are scaled and encoded in blocks of so many steps
+_STEPS_PER_BLOCK = 2**18  # sites are scaled and encoded in blocks of about so many steps
 
 
 class StefaLandEncoder:
@@ -310,7 +310,7 @@ class StefaLandEncoder:
         table = self.coverage(panel)
         if panel.time is None and self.scaler.attribute_names:
             table = table[table["role"] == "attribute"]
-        check_table(table, min_coverage, stacklevel=3)
+        check_table(table, min_coverage)
 
     def scale(self, panel):
         """Give the inputs of the network: found, converted and scaled.
@@ -423,9 +423,9 @@ class StefaLandEncoder:
         cache, device = as_cache(cache), torch.device(device)
         frozen = FrozenNetwork(self.network_on(device), self.window, device, precision)
         first = 0
-        for block in _blocks(panel):
+        for block in panel.blocks(max(_STEPS_PER_BLOCK // max(panel.n_times, 1), 1)):
             rows = slice(first, first + block.n_sites)
-            inputs = self.scale(block)
+            inputs = self.scale(block.load())
             if cache is None:
                 yield rows, *frozen.encode(inputs, days, dtype)
             else:
@@ -579,10 +579,3 @@ def _compare_sizes(config, scaler):
                 raise ValueError(
                     f"its {role}_{part} have {n_values} values for {n_variables} variables."
                 )
-
-
-def _blocks(panel):
-    """Cut a panel into blocks of sites whose forcing is scaled at once."""
-    size = max(_STEPS_PER_BLOCK // max(panel.n_times, 1), 1)
-    for first in range(0, panel.n_sites, size):
-        yield panel[first : first + size]

@@ -250,18 +250,35 @@ class StefaLandRegressor(NeuralPanelRegressor):
 
     def _predict(self, panel):
         if not self.pretrained_here_:
-            only_encoder = set(self.encoder_.sites) - self.sites_
-            seen = [site for site in panel.site_ids if site in only_encoder]
-            if seen:
-                warnings.warn(
-                    f"The encoder was pretrained on {len(seen)} of the {panel.n_sites} sites to be "
-                    f"predicted, for example {seen[:3]}, which were not used to finetune it: as a "
-                    "test of unmeasured places this is too favourable. Pretrain inside `fit` "
-                    "(encoder=StefaLandTransformer(...)), or without these sites.",
-                    LeakageWarning,
-                    stacklevel=3,
-                )
+            self._warn_of_seen_sites(panel)
         return super()._predict(panel)
+
+    def _warn_of_seen_sites(self, panel):
+        """Warn if the encoder knows sites that the head does not, by name or by place."""
+        seen = self.encoder_.seen(panel)
+        by_id = [site for site in seen.index[seen["by_id"]] if site not in self.sites_]
+        there = seen["same_place_as"][seen["by_place"]]
+        there = there[~(there.index.isin(self.sites_) | there.isin(self.sites_))]
+        found = []
+        if by_id:
+            found.append(
+                f"on {len(by_id)} of the {panel.n_sites} sites to be predicted, for "
+                f"example {by_id[:3]}"
+            )
+        if len(there):
+            found.append(
+                f"probably on {len(there)} of the {panel.n_sites} sites under another name, for "
+                f"example {there.index[0]!r} (there {there.iloc[0]!r}, in the same cell of 0.1 "
+                "degrees)"
+            )
+        if found:
+            warnings.warn(
+                f"The encoder was pretrained {' and '.join(found)}, which were not used to "
+                "finetune it: as a test of unmeasured places this is too favourable. Pretrain "
+                "inside `fit` (encoder=StefaLandTransformer(...)), or without these sites.",
+                LeakageWarning,
+                stacklevel=4,
+            )
 
 
 def _moments(days):

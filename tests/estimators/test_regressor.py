@@ -1,5 +1,7 @@
 """StefaLand finetuned: what is frozen, what is pretrained on which sites, what is warned of."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -254,6 +256,30 @@ def test_a_loaded_checkpoint_remembers_its_sites(catchments, pretrained, make_st
     X, y = catchments
     model = make_streamflow(pretrained.save(tmp_path / "encoder.safetensors")).fit(X[:3], y[:3])
     with pytest.warns(LeakageWarning, match=r"3 of the 6 sites.*'00000004'"):
+        model.predict(X)
+
+
+def test_a_place_that_the_encoder_saw_under_another_name_warns(
+    catchments, pretrained, make_streamflow, recwarn
+):
+    X, y = catchments
+    seen = pretrained.encoder_
+    there = StefaLandEncoder(
+        seen.module,
+        seen.scaler,
+        seen.window,
+        sites=["gauge_a", "gauge_b", X.site_ids[0]],
+        places=X.sites[["lat", "lon"]].iloc[[5, 4, 0]],
+    )
+    transformer = copy.copy(pretrained)
+    transformer.encoder_ = there
+    model = make_streamflow(FrozenEstimator(transformer)).fit(X[:5], y.iloc[:5])
+    model.predict(X[:5])  # the head knows these places too
+    assert not [w for w in recwarn if issubclass(w.category, LeakageWarning)]
+    with pytest.warns(
+        LeakageWarning,
+        match=r"pretrained probably on 1 of the 6 sites .* '00000006' \(there 'gauge_a'",
+    ):
         model.predict(X)
 
 
