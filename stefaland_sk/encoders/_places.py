@@ -4,6 +4,29 @@ import numpy as np
 import pandas as pd
 
 _CELL = 0.1  # degrees
+_NAMES = {"lat": ("lat", "gauge_lat", "latitude"), "lon": ("lon", "gauge_lon", "longitude")}
+
+
+def find_places(panel):
+    """Look up where the sites of a panel lie, in its site table or else among its attributes.
+
+    Parameters
+    ----------
+    panel : Panel
+        Any sites.
+
+    Returns
+    -------
+    DataFrame of shape (n_sites, 2)
+        Latitude ``lat`` and longitude ``lon`` [deg], NaN where unknown.
+    """
+    places = pd.DataFrame(np.nan, index=panel.site_ids, columns=list(_NAMES))
+    tables = (panel.sites, panel.attributes)
+    for column, names in _NAMES.items():
+        for table, name in ((table, name) for table in tables for name in names if name in table):
+            places[column] = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
+            break
+    return places
 
 
 def round_places(places, n_sites):
@@ -59,12 +82,11 @@ def find_seen(sites, places, panel):
     """
     ids = panel.site_ids
     by_id = ids.isin(sites)
-    table = panel.sites
     same = [None] * len(ids)
-    if places is not None and {"lat", "lon"} <= set(table.columns):
+    if places is not None:
         cells = _cells(places)
         there = {cell: site for cell, site in zip(cells, sites, strict=True) if cell}
-        here = _cells(round_places(table[["lat", "lon"]], len(ids)))
+        here = _cells(round_places(find_places(panel), len(ids)))
         same = [None if known else there.get(cell) for known, cell in zip(by_id, here, strict=True)]
     columns = {
         "by_id": by_id,

@@ -242,7 +242,8 @@ class StefaLandEncoder:
         Parameters
         ----------
         panel : Panel
-            Any sites. Places are compared where its site table has ``lat`` and ``lon``.
+            Any sites. Places are compared where its site table, or else its attributes, have
+            ``lat`` and ``lon``.
 
         Returns
         -------

@@ -43,6 +43,12 @@ def test_places_are_compared_only_where_both_have_them(encoder):
     assert not at(encoder, ["a"], [(47.4, 8.5)]).seen(unplaced)["by_place"].any()
 
 
+def test_places_may_stand_among_the_attributes(encoder):
+    table = pd.DataFrame({"gauge_lat": [47.4, 1.0], "gauge_lon": [8.5, 1.0]}, index=["x", "y"])
+    seen = at(encoder, ["a"], [(47.4, 8.5)]).seen(Panel.from_table(table))
+    assert seen["by_place"].tolist() == [True, False]
+
+
 def test_longitudes_of_both_conventions_meet(encoder):
     frame = pd.DataFrame({"lat": [40.0], "lon": [260.0], "z": [1.0]})
     assert at(encoder, ["a"], frame).seen(sites_at(x=(40.0, -100.0)))["by_place"].all()
