@@ -13,6 +13,7 @@ from stefaland_sk.encoders._coverage import check_table, coverage_table
 from stefaland_sk.encoders._describe import describe_encoder
 from stefaland_sk.encoders._encode import FrozenNetwork, ScaledInputs
 from stefaland_sk.encoders._hub import find_checkpoint
+from stefaland_sk.encoders._original import read_original
 from stefaland_sk.encoders._places import find_seen, round_places
 from stefaland_sk.encoders._variable_map import VariableMap
 from stefaland_sk.encoders._weights import build_network, check_weights, flatten_weights
@@ -569,6 +570,86 @@ class StefaLandEncoder:
             If huggingface_hub is needed but not installed.
         """
         return cls.load(find_checkpoint(name_or_path), variable_map=variable_map)
+
+    @classmethod
+    def from_original(
+        cls,
+        path,
+        *,
+        forcings,
+        attributes,
+        scaler,
+        window=365,
+        n_heads=4,
+        units=None,
+        groups=None,
+        sites=(),
+        places=None,
+        period=None,
+        about=None,
+        variable_map=None,
+    ):
+        """Read a ``.pt`` file of the original StefaLand release, without executing any of it.
+
+        Every tensor of the file must be known, fit and be used, and every weight of the network
+        comes from the file. The static token keeps the position that it had in pretraining,
+        behind the last day of a window. The table of numbers that stood for hidden attributes,
+        of which the original took a row by the sample's place in its batch, becomes its mean.
+
+        Parameters
+        ----------
+        path : str or Path
+            A state dict, or the original's checkpoint that holds one; also of a wrapped model.
+        forcings, attributes : list of str or str
+            Names of the variables, in the order of the original's configuration, because the
+            mask values go by order; or the name of a variable set (`get_variable_set`), for the
+            variables of that set in the order of the file.
+        scaler : dict, str, Path or PanelScaler
+            Statistics of the pretraining data, which the file does not have: a dict {variable:
+            (mean, standard deviation)}, or the original's own with the arrays ``x_mean``,
+            ``x_std``, ``c_mean`` and ``c_std``; a ``.json`` file of either; a ``.csv`` file with
+            the columns variable, mean and std. To these, 1e-5 is added to each standard
+            deviation, as the original did; a PanelScaler is taken as it is.
+        window : int, default=365
+            Steps of a pretraining window.
+        n_heads : int, default=4
+            Attention heads. They cannot be told from the file; the original always has 4.
+        units : dict of str to str, default=None
+            Units of the variables, besides those of a variable set.
+        groups : dict of str to list of str, default=None
+            Variables hidden together in pretraining; None takes those of a variable set.
+        sites, places, period, about, variable_map
+            As for the constructor. Without `sites` nobody can be warned of sites seen.
+
+        Returns
+        -------
+        StefaLandEncoder
+            The encoder, on the CPU.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        CheckpointError
+            If the file is damaged, holds objects that could run code, is of another model or
+            variant, or has other variables than named.
+        ValueError
+            If statistics are missing, or an option is not legal.
+        """
+        arguments = read_original(
+            path,
+            forcings=forcings,
+            attributes=attributes,
+            scaler=scaler,
+            window=window,
+            n_heads=n_heads,
+            units=units,
+            groups=groups,
+            about=about,
+        )
+        return cls(
+            **arguments, sites=sites, places=places, period=period, variable_map=variable_map
+        )
 
 
 def _compare_sizes(config, scaler):
