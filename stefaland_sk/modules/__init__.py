@@ -8,6 +8,7 @@ from stefaland_sk._core._config import BackboneConfig, MaskConfig, VariableGroup
 
 from ._adapters import make_adapter
 from ._heads import FinetuneHead, RecurrentRegressor
+from ._keyed import KeyedRandom, keyed_permutation, make_keys
 from ._losses import (
     bce_loss,
     get_loss,
@@ -23,13 +24,16 @@ from ._masking import sample_masks
 __all__ = [
     "BackboneConfig",
     "FinetuneHead",
+    "KeyedRandom",
     "MaskConfig",
     "MaskedAutoencoder",
     "RecurrentRegressor",
     "VariableGroup",
     "bce_loss",
     "get_loss",
+    "keyed_permutation",
     "make_adapter",
+    "make_keys",
     "mse_loss",
     "nse_loss",
     "reconstruction_errors",
