@@ -7,7 +7,7 @@ from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
 from stefaland_sk.data._report import PanelReport
 from stefaland_sk.data._samples import SampleSites, is_labelled, site_of_samples
-from stefaland_sk.data._scaling import PanelScaler
+from stefaland_sk.data._scaling import PanelScaler, ScalerBuilder
 from stefaland_sk.data._schema import Variable, known_variable, target_derived
 from stefaland_sk.data._segments import (
     Segments,
@@ -27,6 +27,7 @@ __all__ = [
     "PanelReport",
     "PanelScaler",
     "SampleSites",
+    "ScalerBuilder",
     "Segments",
     "Variable",
     "VariableSet",

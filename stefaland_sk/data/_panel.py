@@ -767,8 +767,13 @@ class Panel:
             coordinates on (site) the site table. ``attrs["units"]`` give the units and
             ``attrs["group"]`` the group of an attribute.
         **kwargs
-            ``site_dim="site"``, ``time_dim="time"``, ``forcings=None``, ``attributes=None``
-            (names to take), ``groups=None``.
+            ``site_dim="site"``, ``time_dim="time"``: names of the dimensions.
+            ``forcings=None``: names to take. ``attributes=None``: names to take, or a
+            DataFrame or the path of a parquet or CSV file with the attributes of at least
+            these sites, joined by identifier (its index, or the column that holds them);
+            the dataset's own numbers on (site) then go to the site table.
+            ``groups=None``: groups of attributes. ``lazy=None``: True leaves the forcing
+            where it is, False reads it, None leaves it where dask holds it.
 
         Returns
         -------
@@ -778,7 +783,9 @@ class Panel:
         Raises
         ------
         ValueError
-            If a dimension or a variable is missing.
+            If a dimension, a variable, or a site of the table of attributes is missing.
+        TypeError
+            If the times are none of the usual calendar, or a variable is not numeric.
 
         Examples
         --------
@@ -790,6 +797,102 @@ class Panel:
         from stefaland_sk.data._xarray import read_xarray
 
         return read_xarray(dataset, **kwargs)
+
+    @classmethod
+    def from_netcdf(cls, path, *, lazy=True, **kwargs):
+        """Make a panel from a netCDF file, whose forcing may be larger than memory.
+
+        Packed values (scaled integers) are decoded as they are read. Reading some sites
+        is fast where the file keeps few sites in a chunk, as `to_netcdf` and `to_zarr`
+        do.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            The file.
+        lazy : bool, default=True
+            Whether to leave the forcing in the file.
+        **kwargs
+            As for `from_xarray`: ``site_dim``, ``time_dim``, ``forcings``,
+            ``attributes`` (names, or a table of attributes), ``groups``.
+
+        Returns
+        -------
+        Panel
+            The panel. A lazy one opens the file again where it is unpickled, so the file must
+            stay where it is.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        OSError
+            If the file is not netCDF, is damaged or was cut short.
+        ValueError, TypeError
+            As for `from_xarray`.
+        ImportError
+            If netCDF4 is not installed (extra ``data``).
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     X.to_netcdf(f"{folder}/panel.nc")
+        ...     lazy = Panel.from_netcdf(f"{folder}/panel.nc")
+        ...     print(lazy.is_lazy, lazy[[2, 0]].forcing.shape)
+        True (2, 365, 6)
+        """
+        from stefaland_sk.data._storage import open_netcdf
+        from stefaland_sk.data._xarray import read_xarray
+
+        return read_xarray(open_netcdf(path), lazy=lazy, **kwargs)
+
+    @classmethod
+    def from_zarr(cls, path, *, lazy=True, **kwargs):
+        """Make a panel from a zarr store, whose forcing may be larger than memory.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            The store, a folder.
+        lazy : bool, default=True
+            Whether to leave the forcing in the store.
+        **kwargs
+            As for `from_xarray`.
+
+        Returns
+        -------
+        Panel
+            The panel. A chunk that the store lacks is missing values, as zarr has it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        OSError
+            If the folder is no zarr store or is damaged.
+        ValueError, TypeError
+            As for `from_xarray`.
+        ImportError
+            If zarr is not installed (extra ``zarr``).
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     X.to_zarr(f"{folder}/panel.zarr")
+        ...     lazy = Panel.from_zarr(f"{folder}/panel.zarr", forcings=["prcp"])
+        ...     print(lazy.is_lazy, lazy.load().is_lazy)
+        True False
+        """
+        from stefaland_sk.data._storage import open_zarr
+        from stefaland_sk.data._xarray import read_xarray
+
+        return read_xarray(open_zarr(path), lazy=lazy, **kwargs)
 
     def to_long(self, target=None):
         """Give a long table with one row per site and time.
@@ -835,6 +938,79 @@ class Panel:
         from stefaland_sk.data._xarray import write_xarray
 
         return write_xarray(self)
+
+    def to_netcdf(self, path):
+        """Write the panel to a netCDF file, block by block.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            A file that does not exist yet. It is complete once it has this name.
+
+        Raises
+        ------
+        FileExistsError
+            If there is such a file.
+        FileNotFoundError
+            If there is no folder for it.
+        ImportError
+            If netCDF4 is not installed (extra ``data``).
+
+        See Also
+        --------
+        from_netcdf : Reads it, lazily or not.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     X.to_netcdf(f"{folder}/panel.nc")
+        ...     print(Panel.from_netcdf(f"{folder}/panel.nc").forcing_names == X.forcing_names)
+        True
+        """
+        from stefaland_sk.data._storage import write_netcdf
+
+        write_netcdf(self, path)
+
+    def to_zarr(self, path):
+        """Write the panel to a zarr store, block by block.
+
+        The chunks hold whole records of as many sites as make about 16 MiB of forcing, so
+        that some sites are read without the others.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            A folder that does not exist yet. It is complete once it has this name.
+
+        Raises
+        ------
+        FileExistsError
+            If there is such a folder.
+        FileNotFoundError
+            If there is no folder for it.
+        ImportError
+            If zarr or dask is not installed (extra ``zarr``).
+
+        See Also
+        --------
+        from_zarr : Reads it, lazily or not.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     X.to_zarr(f"{folder}/panel.zarr")
+        ...     print(Panel.from_zarr(f"{folder}/panel.zarr").site_ids.equals(X.site_ids))
+        True
+        """
+        from stefaland_sk.data._storage import write_zarr
+
+        write_zarr(self, path)
 
     def check(self, target=None):
         """Look for what usually goes wrong with data, and report it in words.

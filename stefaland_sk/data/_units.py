@@ -1,6 +1,7 @@
 """Units: one spelling for each, and how to get from one to another."""
 
 import re
+from functools import lru_cache
 
 # Every spelling in lower case; the value is the one form used here.
 _SPELLINGS = {
@@ -87,6 +88,10 @@ _CONVERSIONS = {
     ("cm3/cm3", "m3/m3"): (1.0, 0.0),
     ("m/m", "-"): (1.0, 0.0),
 }
+_BACKWARDS = {
+    (b, a): (1 / factor, -offset / factor) for (a, b), (factor, offset) in _CONVERSIONS.items()
+}
+_WAYS = _BACKWARDS | _CONVERSIONS  # a way that is listed goes before one that is computed
 
 
 def normalise_unit(text):
@@ -146,7 +151,21 @@ def normalise_unit(text):
 
 def conversion(unit, wanted):
     """Give (factor, offset) from one normalised unit to another, or None if there is no way."""
-    return (1.0, 0.0) if unit == wanted else _CONVERSIONS.get((unit, wanted))
+    if unit == wanted:
+        return 1.0, 0.0
+    if (unit, wanted) in _WAYS:
+        return _WAYS[unit, wanted]
+    for (start, middle), (factor, offset) in _WAYS.items():  # mm/h to mm/s, by way of mm/d
+        if start == unit and (middle, wanted) in _WAYS:
+            more, shift = _WAYS[middle, wanted]
+            return more * factor, more * offset + shift
+    return None
+
+
+@lru_cache(maxsize=1024)
+def unit_change(unit, wanted):
+    """Give (factor, offset) between two units as files spell them, or None if there is no way."""
+    return conversion(normalise_unit(unit), normalise_unit(wanted))
 
 
 def alternatives(wanted):

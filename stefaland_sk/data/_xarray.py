@@ -2,21 +2,31 @@
 
 import json
 import warnings
+from os import PathLike
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from stefaland_sk._core import DataWarning
+from stefaland_sk.data._attribute_table import join_attributes
 from stefaland_sk.data._ids import as_site_ids
+from stefaland_sk.data._lazy import LazyForcing, duration_unit, numbers
 from stefaland_sk.data._panel import Panel
 
 # What the variables' own attrs cannot say stands in this attribute of the dataset, as JSON.
-_REST = "panel"
+REST = "panel"
 
 
 def read_xarray(
-    dataset, *, site_dim="site", time_dim="time", forcings=None, attributes=None, groups=None
+    dataset,
+    *,
+    site_dim="site",
+    time_dim="time",
+    forcings=None,
+    attributes=None,
+    groups=None,
+    lazy=None,
 ):
     """Turn a dataset into a panel; see `Panel.from_xarray`.
 
@@ -29,10 +39,15 @@ def read_xarray(
     site_dim, time_dim : str, default="site", "time"
         Names of the two dimensions. A dataset without `time_dim` makes a panel without
         time axis.
-    forcings, attributes : list of str, default=None
+    forcings : list of str, default=None
         Names to take, in this order; None takes all.
+    attributes : list of str, DataFrame, str or PathLike, default=None
+        Names to take, in this order; None takes all. Or a table of attributes, or the path of a
+        parquet or CSV file: then the numbers on (site) go to the site table.
     groups : dict, default=None
         Attribute groups; None reads ``attrs["group"]``.
+    lazy : bool, default=None
+        Whether forcing stays where it is until it is asked for. None: if dask holds it.
 
     Returns
     -------
@@ -50,13 +65,23 @@ def read_xarray(
     _check_dataset(dataset, site_dim, time_dim)
     site_ids = as_site_ids(_texts(dataset[site_dim].values), f"the dimension {site_dim!r}")
     time = _read_time(dataset, time_dim)
-    forcings, attributes, rest = _sort_variables(dataset, site_dim, time_dim, forcings, attributes)
-    table = {name: _numbers(dataset[name], name) for name in attributes}
-    sites = _read_sites(dataset, site_dim, site_ids, rest)
-    extra = json.loads(dataset.attrs.get(_REST, "{}"))
+    extra = json.loads(dataset.attrs.get(REST, "{}"))
+    has_table = isinstance(attributes, pd.DataFrame | str | PathLike)
+    forcings, own, rest = _sort_variables(
+        dataset, (site_dim, time_dim), forcings, attributes, extra.get("order", []), has_table
+    )
+    if has_table:
+        table, texts = join_attributes(attributes, site_ids, site_dim)
+        attributes, rest = [], own + rest
+        sites = _read_sites(dataset, site_ids, rest)
+        sites = sites.join(texts[texts.columns.difference(sites.columns, sort=False)])
+    else:
+        table = pd.DataFrame({name: numbers(dataset[name]) for name in own}, index=site_ids)
+        attributes = own
+        sites = _read_sites(dataset, site_ids, rest)
     return Panel(
-        pd.DataFrame(table, index=site_ids),
-        _read_forcing(dataset, (site_dim, time_dim), forcings),
+        table,
+        _read_forcing(dataset, (site_dim, time_dim), forcings, lazy),
         time=time,
         forcing_names=[str(name) for name in forcings] or None,
         sites=sites,
@@ -73,6 +98,25 @@ def write_xarray(panel):
     ValueError
         If a variable is named like a dimension.
     """
+    forcing = panel.forcing
+    return dataset_of(panel, {name: forcing[:, :, i] for i, name in enumerate(panel.forcing_names)})
+
+
+def dataset_of(panel, planes):
+    """Turn a panel into a dataset whose forcing variables hold other arrays, or are left out.
+
+    Parameters
+    ----------
+    panel : Panel
+        Gives everything but the values of the forcing.
+    planes : dict of str to array-like of shape (n_sites, n_times)
+        What the forcing variables hold.
+
+    Returns
+    -------
+    xarray.Dataset
+        The dataset.
+    """
     taken = {"site", "time", *panel.forcing_names, *panel.attribute_names}
     for name in ("site", "time"):
         if name in panel.forcing_names + panel.attribute_names:
@@ -81,12 +125,6 @@ def write_xarray(panel):
                 "Rename it first."
             )
     units, groups = panel.units, panel.groups
-    owner = {member: group for group, members in groups.items() for member in members}
-
-    def attrs(name):
-        found = {"units": units.get(name), "group": owner.get(name)}
-        return {key: value for key, value in found.items() if value is not None}
-
     coords = {"site": np.array(list(panel.site_ids), dtype=str)}
     if panel.time is not None:
         coords["time"] = panel.time
@@ -95,22 +133,29 @@ def write_xarray(panel):
         # A dataset has one name for one thing; a panel may know `lat` as column and attribute.
         name = column if column not in taken else f"site_{column}"
         more = {} if name == column else {"column": column}
-        coords[name] = ("site", _plain(values), attrs(column) | more)
+        coords[name] = ("site", _plain(values), variable_attrs(panel, column) | more)
         said.add(column)
-    forcing, table = panel.forcing, panel.attributes
     variables = {
-        name: (("site", "time"), forcing[:, :, i], attrs(name))
-        for i, name in enumerate(panel.forcing_names)
+        name: (("site", "time"), plane, variable_attrs(panel, name))
+        for name, plane in planes.items()
     }
-    variables |= {name: ("site", table[name].to_numpy(), attrs(name)) for name in table.columns}
+    for name, values in panel.attributes.items():
+        variables[name] = ("site", values.to_numpy(), variable_attrs(panel, name))
     dataset = xr.Dataset(variables, coords)
     rest = {"units": {name: unit for name, unit in units.items() if name not in said}}
     if _read_groups(dataset, panel.attribute_names, {}) != groups:
         rest["groups"] = groups  # an order, or an empty group, that the variables cannot say
     rest = {key: value for key, value in rest.items() if value}
     if rest:
-        dataset.attrs[_REST] = json.dumps(rest)
+        dataset.attrs[REST] = json.dumps(rest)
     return dataset
+
+
+def variable_attrs(panel, name):
+    """Give what a dataset says of a variable: its unit and its group."""
+    owner = {member: group for group, members in panel.groups.items() for member in members}
+    found = {"units": panel.units.get(name), "group": owner.get(name)}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 # ---------------------------------------------------------------------- reading
@@ -166,13 +211,22 @@ def _read_time(dataset, time_dim):
     )
 
 
-def _sort_variables(dataset, site_dim, time_dim, forcings, attributes):
+def _sort_variables(dataset, dims, forcings, attributes, order, has_table):
     """Tell which variables are forcing, which attributes and which belong to the site table."""
+    site_dim, time_dim = dims
     found, others = {"forcings": [], "attributes": []}, []
+    # zarr forgets the order of variables, so our files say it; others come behind, as they are.
+    place = {name: i for i, name in enumerate(order)}
+    names = sorted(dataset.variables, key=lambda name: place.get(name, len(place)))
     coords = [
-        name for name in dataset.coords if dataset[name].dims == (site_dim,) and name != site_dim
+        name
+        for name in names
+        if name in dataset.coords and dataset[name].dims == (site_dim,) and name != site_dim
     ]
-    for name, variable in dataset.data_vars.items():
+    for name in names:
+        if name in dataset.coords:
+            continue
+        variable = dataset[name]
         if set(variable.dims) == {site_dim, time_dim} and _is_number(variable):
             found["forcings"].append(name)
         elif variable.dims == (site_dim,):
@@ -188,11 +242,11 @@ def _sort_variables(dataset, site_dim, time_dim, forcings, attributes):
             DataWarning,
             stacklevel=4,
         )
-    asked = {"forcings": forcings, "attributes": attributes}
-    dims = {"forcings": (site_dim, time_dim), "attributes": (site_dim,)}
+    asked = {"forcings": forcings, "attributes": None if has_table else attributes}
+    expected = {"forcings": dims, "attributes": (site_dim,)}
     for label, names in asked.items():
         if names is not None:
-            _check_asked(dataset, label, names, dims[label])
+            _check_asked(dataset, label, names, expected[label])
             found[label] = list(names)
     return found["forcings"], found["attributes"], coords
 
@@ -223,34 +277,18 @@ def _is_number(variable):
     return getattr(variable.dtype, "kind", "O") in "fiubm"
 
 
-def _numbers(variable, name, dtype=np.float64):
-    """Give a variable's numbers; a duration in the unit of its file."""
-    values = variable.values
-    if values.dtype.kind != "m":
-        return values.astype(dtype)
-    # Older xarray turns every variable measured in "days" or "seconds" into a duration.
-    missing = np.isnat(values)
-    values = values / np.timedelta64(1, "D" if _duration_unit(variable) == "d" else "s")
-    return np.where(missing, np.nan, values).astype(dtype)
-
-
-def _duration_unit(variable):
-    """Give the unit in which a duration is read: the file's days, or seconds."""
-    return "d" if str(variable.encoding.get("units", "")).startswith("day") else "s"
-
-
-def _read_forcing(dataset, dims, names):
-    """Read forcing into one float32 (site, time, variable) array, a variable at a time."""
+def _read_forcing(dataset, dims, names, lazy):
+    """Give the forcing, read or to be read."""
     if not names:
         return None
-    shape = (dataset.sizes[dims[0]], dataset.sizes[dims[1]], len(names))
-    forcing = np.empty(shape, dtype=np.float32)
-    for i, name in enumerate(names):
-        forcing[:, :, i] = _numbers(dataset[name].transpose(*dims), name, np.float32)
-    return forcing
+    if lazy is None:
+        lazy = any(dataset[name].chunks is not None for name in names)
+    source = repr(dataset.encoding["source"]) if "source" in dataset.encoding else "the dataset"
+    forcing = LazyForcing([dataset[name].variable for name in names], dims, source)
+    return forcing if lazy else forcing.read()
 
 
-def _read_sites(dataset, site_dim, site_ids, names):
+def _read_sites(dataset, site_ids, names):
     """Read the site table."""
     columns = {}
     for name in names:
@@ -283,7 +321,7 @@ def _read_units(dataset, names, extra):
         variable = dataset[name]
         unit = variable.attrs.get("units")
         if variable.dtype.kind == "m":
-            unit = _duration_unit(variable)
+            unit = duration_unit(variable)
         if unit is not None:
             units[str(variable.attrs.get("column", name))] = str(unit)
     return units
