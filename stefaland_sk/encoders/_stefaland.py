@@ -1,6 +1,7 @@
 """A pretrained StefaLand as an object: network, variables, scaler, and what it has seen."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -98,9 +99,11 @@ class StefaLandEncoder:
         training=None,
     ):
         _compare_sizes(module.config, scaler)
-        self.scaler = scaler
+        known = set(scaler.forcing_names) | set(scaler.attribute_names)
+        units = {**(units or {}), **scaler.units}
+        self.units = {name: normalise_unit(unit) for name, unit in units.items() if name in known}
+        self.scaler = replace(scaler, units=self.units)
         self.window = window
-        self.units = {name: normalise_unit(unit) for name, unit in (units or {}).items()}
         self.groups = {group: list(members) for group, members in (groups or {}).items()}
         self.sites = list(map(str, sites))
         self.places = round_places(places, len(self.sites))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stefaland_sk import Panel
-from stefaland_sk.encoders import StefaLandEncoder, _stefaland, _windows
+from stefaland_sk.encoders import StefaLandEncoder, _encode, _stefaland, _windows
 
 WINDOW = 60
 
@@ -90,6 +90,28 @@ def test_what_a_site_gets_is_the_same_to_the_bit_in_any_company(gappy, encoder, 
         np.testing.assert_array_equal(some_site, site[rows])
         if kind == "series":
             np.testing.assert_array_equal(some_days, days[rows])
+
+
+@pytest.mark.parametrize("kind", ["series", "table"])
+def test_lots_of_many_sites_as_on_other_devices_come_close(gappy, encoder, kind, monkeypatch):
+    X = gappy if kind == "series" else Panel.from_table(gappy.attributes)
+    days, site = encoder.encode(X)
+    monkeypatch.setattr(_encode.FrozenNetwork, "_alone", False)
+    mixed, mixed_site = encoder.encode(X)
+    np.testing.assert_allclose(mixed_site, site, atol=1e-5)
+    if kind == "series":
+        np.testing.assert_allclose(mixed, days, atol=1e-5)
+
+
+def test_a_lazy_panel_gives_the_same(gappy, encoder, tmp_path, monkeypatch):
+    gappy.to_netcdf(tmp_path / "panel.nc")
+    lazy = Panel.from_netcdf(tmp_path / "panel.nc")
+    assert lazy.is_lazy
+    monkeypatch.setattr(_stefaland, "_STEPS_PER_BLOCK", 800)
+    mapped = encoder.with_variable_map({"tmax": (lambda t: t, ["tmax"])})
+    for model in (encoder, mapped):
+        for one, two in zip(model.encode(lazy), encoder.encode(gappy), strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 def test_blocks_make_up_the_whole(gappy, encoder, monkeypatch):

@@ -1,5 +1,7 @@
 """Variables of panels found by name or map, their units, and what is said of those missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,6 +195,36 @@ def test_units_without_a_way_are_refused(catchments, encoder):
         CheckpointError, match=r"with 'tmax' in degC, but X has it in m; with 'p_mean' in mm/d"
     ):
         encoder.check_coverage(odd, 0.5)
+    with pytest.raises(ValueError, match=r"p_mean is in 'in/d' here and in 'mm/d'.*no way"):
+        encoder.encode(odd)
+
+
+def test_units_are_converted(catchments, encoder):
+    forcing, attributes = catchments.forcing.copy(), catchments.attributes
+    forcing[:, :, catchments.forcing_names.index("tmax")] += 273.15
+    attributes["p_mean"] /= 86400
+    other = Panel(
+        attributes.rename(columns={"p_mean": "rain"}),
+        forcing,
+        time=catchments.time,
+        forcing_names=catchments.forcing_names,
+        units={**catchments.units, "tmax": "Kelvin", "rain": "kg m-2 s-1"},
+    )
+    mapped = encoder.with_variable_map({"p_mean": "rain"})
+    mapped.check_coverage(other, 1.0)
+    for one, two in zip(mapped.encode(other), encoder.encode(catchments), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-4)
+
+
+def test_units_given_beside_the_scaler_count_too(catchments, encoder):
+    scaler = replace(encoder.scaler, units={"prcp": "mm/d"})
+    model = StefaLandEncoder(
+        encoder.module, scaler, 60, units={"tmax": "°C", "prcp": "m", "other": "K"}
+    )
+    assert model.units == model.scaler.units == {"tmax": "degC", "prcp": "mm/d"}
+    assert row(model.coverage(catchments.assign(units={"tmax": "K"})), "tmax")["conversion"] == (
+        "- 273.15"
+    )
 
 
 def test_missing_variables_get_the_mask_tokens(catchments, encoder):
