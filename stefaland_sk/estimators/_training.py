@@ -2,23 +2,55 @@
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler, ProgressBar
 from skorch.helper import predefined_split
+from skorch.utils import to_tensor
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.estimators._windows import WindowLoader
+from stefaland_sk.encoders._checkpoint import tensors_digest
+from stefaland_sk.estimators._distributed import Processes
+from stefaland_sk.estimators._resume import Resume, has_finished
 
 _MIN_UPDATES = 20  # per epoch, as far as batches of 8 allow
 _RISE = 0.2  # share of the training in which the learning rate rises
+# What of a plan the weights depend on; a training that goes on must have the same.
+_DECISIVE = ("max_epochs", "lr", "weight_decay", "patience", "clip", "seed", "precision")
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast to train; filled from an estimator's parameters."""
+    """How long, how fast and by what means to train; filled from an estimator's parameters.
+
+    Parameters
+    ----------
+    max_epochs, batch_size, lr, weight_decay, max_minutes, patience, verbose
+        Parameters of the estimators.
+    clip : float, default=1.0
+        Largest norm of the gradient; 0 does not clip.
+    device : str, default="cpu"
+        From `resolve_device`.
+    seed : int, default=0
+        Source of order, masks and dropout.
+    precision : {"float32", "bf16"}, default="float32"
+        From `resolve_precision`. In "bf16" the network computes in mixed precision; weights,
+        their optimiser and the loss stay in float32.
+    compile : bool, default=False
+        Whether the training steps run through ``torch.compile``.
+    checkpoint : str or Path, default=None
+        File of the unfinished training, which goes on from it if it exists. Who calls
+        deletes it when the model is safe. None writes nothing.
+    checkpoint_minutes : float, default=10.0
+        How often the file is written within an epoch; it is after each.
+    fingerprint : dict
+        What is trained on what, in values that JSON can hold. `train_network` adds the
+        numbers of this plan that the weights depend on.
+    distributed : bool, default=False
+        Whether the processes started by ``accelerate launch`` train together.
+    """
 
     max_epochs: int
     batch_size: int
@@ -30,6 +62,12 @@ class TrainingPlan:
     device: str = "cpu"
     verbose: int = 0
     seed: int = 0
+    precision: str = "float32"
+    compile: bool = False
+    checkpoint: object = None
+    checkpoint_minutes: float = 10.0
+    fingerprint: dict = field(default_factory=dict)
+    distributed: bool = False
 
     def __post_init__(self):
         check_number("max_epochs", self.max_epochs, low=0, integer=True)
@@ -38,20 +76,24 @@ class TrainingPlan:
         check_number("weight_decay", self.weight_decay, low=0)
         check_number("max_minutes", self.max_minutes, low=0, none=True, open_low=True)
         check_number("patience", self.patience, low=1, integer=True, none=True)
+        check_option("precision", self.precision, ["float32", "bf16"])
+        check_option("compile", self.compile, [True, False])
+        check_number("checkpoint_minutes", self.checkpoint_minutes, low=0)
+        check_option("distributed", self.distributed, [True, False])
 
     @classmethod
-    def of(cls, estimator, device, seed):
-        """Take the plan from the parameters of an estimator."""
+    def of(cls, estimator, device, seed, **means):
+        """Take the plan from the parameters of an estimator, `means` as they are given."""
         names = ("max_epochs", "batch_size", "lr", "weight_decay", "max_minutes", "patience")
         given = {name: getattr(estimator, name) for name in (*names, "verbose")}
-        return cls(**given, device=device, seed=seed)
+        return cls(**given, device=device, seed=seed, **means)
 
 
 class TimeLimit(Callback):
-    """Stop after the epoch in which a number of minutes is exceeded."""
+    """Stop after the epoch in which a number of minutes is exceeded in any process."""
 
-    def __init__(self, max_minutes):
-        self.max_minutes = max_minutes
+    def __init__(self, max_minutes, processes):
+        self.max_minutes, self.processes = max_minutes, processes
 
     def initialize(self):
         self.stopped_ = False
@@ -61,9 +103,19 @@ class TimeLimit(Callback):
         self.begin_ = time.monotonic()
 
     def on_epoch_end(self, net, **kwargs):
-        if time.monotonic() - self.begin_ > 60 * self.max_minutes:
+        if self.processes.any(time.monotonic() - self.begin_ > 60 * self.max_minutes):
             self.stopped_ = True
             raise KeyboardInterrupt  # skorch's way to end training and keep the net
+
+
+class Pace(Callback):
+    """Record the learning rate and the samples per second of each epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        n_samples = sum(net.history[-1, "batches", :, "train_batch_size"])
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        # A clock may stand still for an epoch of no length.
+        net.history.record("samples_per_second", n_samples / max(net.history[-1, "dur"], 1e-6))
 
 
 class StopEarly(EarlyStopping):
@@ -90,6 +142,62 @@ class StopEarly(EarlyStopping):
             raise
 
 
+class TrainingNet(NeuralNet):
+    """A skorch net that can train in mixed precision, compiled, and in several processes.
+
+    Parameters
+    ----------
+    precision : {"float32", "bf16"}
+        What the module computes in.
+    compiled : bool
+        Whether training steps run through ``torch.compile``; the module itself stays plain.
+    processes : Processes
+        Who else trains.
+    """
+
+    def __init__(self, *args, precision, compiled, processes, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.precision, self.compiled, self.processes = precision, compiled, processes
+        self.forward_ = None
+
+    def infer(self, x, **fit_params):
+        inputs = to_tensor(x, device=self.device)
+        forward = self.forward_ if self.module_.training and self.compiled else self.module_
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16"):
+            predicted = forward(**inputs)
+        return predicted if self.precision == "float32" else _to_float32(predicted)
+
+    def on_train_begin(self, net, **kwargs):
+        super().on_train_begin(net, **kwargs)
+        # The method, not the module: skorch would take that for a second one to train.
+        self.forward_ = torch.compile(self.module_.forward) if self.compiled else None
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.processes.average_gradients(parameter for _, parameter in named_parameters)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if self.processes.world == 1:
+            return
+        # The loss of the whole batch, and its size, are the same in all processes: so are
+        # the decisions that follow from them.
+        keys = [f"{'train' if training else 'valid'}_{what}" for what in ("loss", "batch_size")]
+        loss, n_samples = (self.history[-1, "batches", -1, key] for key in keys)
+        mine = torch.tensor([loss / self.processes.world, n_samples], dtype=torch.float64)
+        loss, n_samples = self.processes.sum(mine.to(self.device)).tolist()
+        self.history.record_batch(keys[0], loss)
+        self.history.record_batch(keys[1], int(n_samples))
+
+
+def _to_float32(values):
+    """Turn tensors, also those in (named) tuples, into float32."""
+    if isinstance(values, torch.Tensor):
+        return values.float() if values.is_floating_point() else values
+    if hasattr(values, "_fields"):
+        return type(values)(*map(_to_float32, values))
+    return tuple(map(_to_float32, values)) if isinstance(values, tuple) else values
+
+
 @contextmanager
 def seeded(seed, device="cpu"):
     """Make what torch draws inside the block follow from `seed`; leave its state as it was."""
@@ -99,8 +207,25 @@ def seeded(seed, device="cpu"):
         yield
 
 
-def resolve_device(device):
-    """Turn "auto" into the device at hand, and check any other name."""
+@contextmanager
+def _tensor_cores(device):
+    """Let a GPU multiply float32 matrices by its fast units (TF32) inside the block."""
+    before = torch.get_float32_matmul_precision()
+    if str(device).startswith("cuda"):
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def resolve_device(device, distributed=False):
+    """Turn "auto" into the device at hand, and check any other name.
+
+    Of several processes each gets its own.
+    """
+    if distributed:
+        return Processes(True, device).device
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda"
@@ -115,6 +240,64 @@ def resolve_device(device):
     return device
 
 
+def resolve_precision(precision, device):
+    """Turn "auto" into the precision to train in, and check that the device knows it.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bf16"}
+        "auto" is bf16 on a CUDA device that has it, float32 elsewhere.
+    device : str
+        From `resolve_device`.
+
+    Returns
+    -------
+    {"float32", "bf16"}
+        What to train in.
+
+    Raises
+    ------
+    ValueError
+        If the device has no bf16.
+
+    Examples
+    --------
+    >>> resolve_precision("auto", "cpu")
+    'float32'
+    """
+    check_option("precision", precision, ["auto", "float32", "bf16"])
+    kind = torch.device(device).type
+    # CPUs without instructions for it compute it nonetheless.
+    able = kind == "cpu" or (kind == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8)
+    if precision == "bf16" and not able:
+        raise ValueError(
+            f"`precision`='bf16' is not to be had on `device`={device!r}. Use precision='auto' or "
+            "'float32'."
+        )
+    if precision == "auto":
+        return "bf16" if able and kind == "cuda" else "float32"
+    return precision
+
+
+def _check_compiler(device):
+    """Raise unless ``torch.compile`` works here."""
+    try:
+        torch.compile(torch.exp)(torch.zeros(2, device=device))
+    except Exception as error:  # whatever fails inside: a compiler, its headers, triton
+        raise RuntimeError(
+            f"`compile=True` does not work here: torch.compile fails with "
+            f"{type(error).__name__}. It needs a C++ compiler (and triton on a GPU); install "
+            "them, or use compile=False."
+        ) from error
+
+
+def _deal(dataset, batch_size, *, epoch=0, first_batch=0, **options):
+    """Give the batches of a dataset, beginning in the middle of a training if need be."""
+    batches = dataset.batches(batch_size, **options)
+    batches.epoch, batches.first_batch = epoch, first_batch
+    return batches
+
+
 def train_network(module, dataset, valid, criterion, plan):
     """Train a module and give the skorch net that holds it.
 
@@ -122,22 +305,59 @@ def train_network(module, dataset, valid, criterion, plan):
     ----------
     module : torch.nn.Module
         The network, built; trained in place.
-    dataset, valid : WindowDataset
-        Windows to train on, and to stop early by (None: no early stopping).
+    dataset, valid : WindowDataset or CorpusDataset
+        Samples to train on, and to stop early by (None: no early stopping).
     criterion : torch.nn.Module
-        ``criterion(predicted, truth) -> scalar Tensor``.
+        ``criterion(predicted, truth) -> scalar Tensor``; its parameters are trained too.
+        In several processes it must sum its counts by its attribute ``total``.
     plan : TrainingPlan
-        Epochs, batch size, rates.
+        Epochs, batch size, rates, precision, checkpoints.
 
     Returns
     -------
     NeuralNet
         The trained net, on the best epoch's weights where there is a validation part.
+
+    Raises
+    ------
+    CheckpointError
+        If the file of an unfinished training is damaged, or of another training.
+    FileNotFoundError
+        If its folder does not exist.
+    ImportError
+        If several processes are asked for without the package accelerate.
+    RuntimeError
+        If ``torch.compile`` is asked for and fails.
+    ValueError
+        If several processes are not given the same training.
     """
+    if plan.compile:
+        _check_compiler(plan.device)
+    processes = Processes(plan.distributed, plan.device)
     # Few data get smaller batches, so that an epoch is never just one or two updates.
     batch_size = max(min(plan.batch_size, len(dataset) // _MIN_UPDATES), min(plan.batch_size, 8))
-    n_batches = max(1, -(-len(dataset) // batch_size))
+    share = {"rank": processes.rank, "world": processes.world}
+    n_batches = len(dataset.batches(batch_size, seed=plan.seed, **share))
+    fingerprint = {
+        **plan.fingerprint,
+        **{name: getattr(plan, name) for name in _DECISIVE},
+        "batch_size": batch_size,
+        "n_samples": len(dataset),
+        "n_validation_samples": 0 if valid is None else len(valid),
+    }
+    resume = None
+    if plan.checkpoint is not None:
+        resume = Resume(plan.checkpoint, plan.checkpoint_minutes, fingerprint, processes)
+        resume.read()
+    n_done, first_batch = (resume.n_epochs, resume.n_batches) if resume else (0, 0)
+    if processes.world > 1:
+        weights = tensors_digest({k: v.cpu() for k, v in module.state_dict().items()})
+        processes.check_same(repr([fingerprint, weights, n_done, first_batch]))
+        criterion.total = processes.sum
+    verbose = plan.verbose if processes.is_main else 0
+
     callbacks = [("clip", GradientNormClipping(plan.clip))] if plan.clip else []
+    callbacks.append(("pace", Pace()))
     if plan.max_epochs:
         total_steps = plan.max_epochs * n_batches + 1
         schedule = LRScheduler(
@@ -148,51 +368,57 @@ def train_network(module, dataset, valid, criterion, plan):
             pct_start=max(_RISE, 2 / total_steps),  # a rise of no step would divide by zero
         )
         callbacks.append(("schedule", schedule))
-    if valid is not None and plan.patience:
+    if valid is not None and plan.patience and plan.max_epochs:
         first_epoch = 1 + int(_RISE * plan.max_epochs)
         callbacks.append(("early_stopping", StopEarly(first_epoch, plan.patience)))
     if plan.max_minutes is not None:
-        callbacks.append(("time_limit", TimeLimit(plan.max_minutes)))
-    if plan.verbose > 1:
+        callbacks.append(("time_limit", TimeLimit(plan.max_minutes, processes)))
+    if verbose > 1:
         callbacks.append(("progress", ProgressBar()))
-    net = NeuralNet(
+    if resume is not None:
+        callbacks.append(("resume", resume))  # the last: it writes what the others have done
+    on_gpu = str(plan.device).startswith("cuda")
+    net = TrainingNet(
         module,
         criterion=criterion,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=plan.weight_decay,
+        # One kernel for all weights; on a CPU that would round otherwise than the plain loop.
+        optimizer__fused=on_gpu,
+        optimizer__foreach=not on_gpu,
         lr=plan.lr,
         max_epochs=plan.max_epochs,
         batch_size=batch_size,
-        iterator_train=WindowLoader,
+        iterator_train=_deal,
         iterator_train__seed=plan.seed,
-        iterator_valid=WindowLoader,
+        iterator_train__epoch=n_done,
+        iterator_train__first_batch=first_batch,
+        iterator_valid=_deal,
         train_split=predefined_split(valid) if valid is not None else None,
         callbacks=callbacks,
         device=plan.device,
-        verbose=int(plan.verbose > 0),
+        verbose=int(verbose > 0),
+        precision=plan.precision,
+        compiled=plan.compile,
+        processes=processes,
+        **{f"iterator_{part}__{k}": v for part in ("train", "valid") for k, v in share.items()},
     )
-    with seeded(plan.seed, plan.device):
-        net.fit(dataset, y=None)
-    _raise_if_interrupted(net)
+    # Each process drops its own activations.
+    with seeded(plan.seed + processes.rank, plan.device), _tensor_cores(plan.device):
+        net.fit(dataset, y=None, epochs=plan.max_epochs - n_done)
+    if not has_finished(net):  # skorch swallows what ends the whole work: raise it again
+        raise KeyboardInterrupt
     # The net is kept and pickled; the data it was trained on is not.
-    net.train_split = None
+    net.train_split = net.forward_ = None
     net.module_.zero_grad(set_to_none=True)
     net.optimizer_.state.clear()
     net.module_.eval()
     return net
 
 
-def _raise_if_interrupted(net):
-    """Raise again what skorch swallows: an interrupt by the user ends the whole work."""
-    finished = sum("train_loss" in row and "dur" in row for row in net.history)
-    stopped = any(getattr(callback, "stopped_", False) for _, callback in net.callbacks_)
-    if finished < net.max_epochs and not stopped:
-        raise KeyboardInterrupt
-
-
 def training_summary(net):
     """Give the history of a net as a list of plain dictionaries."""
-    keys = ("epoch", "train_loss", "valid_loss", "dur")
+    keys = ("epoch", "train_loss", "valid_loss", "lr", "samples_per_second", "dur")
     return [{key: row[key] for key in keys if key in row} for row in net.history]
 
 
