@@ -30,8 +30,8 @@ class StefaLandRegressor(NeuralPanelRegressor):
     encoder : StefaLandTransformer, FrozenEstimator, str or Path, default=None
         A transformer (None: one with default parameters) is pretrained inside `fit` on
         the sites of X, unlabelled ones included, so that a cross-validation cannot
-        leak. ``FrozenEstimator(transformer)`` or the path of a checkpoint is used as it
-        is.
+        leak. ``FrozenEstimator(transformer)`` or a checkpoint (its path, or "owner/name" on
+        the Hugging Face hub) is used as it is.
     residual : bool or "cnn", default=True
         True: raw inputs rejoin around the LSTM, as in the paper's programs; "cnn": as in
         the paper's figure; False: the adapter alone sees them.
@@ -213,7 +213,7 @@ class StefaLandRegressor(NeuralPanelRegressor):
         """Give the frozen encoder, and whether it was pretrained on this panel."""
         encoder = StefaLandTransformer() if self.encoder is None else self.encoder
         if isinstance(encoder, str | os.PathLike):
-            return StefaLandEncoder.load(encoder), False
+            return StefaLandEncoder.from_pretrained(encoder), False
         if isinstance(encoder, FrozenEstimator):
             check_is_fitted(encoder.estimator)
             return encoder.estimator.encoder_, False
@@ -223,7 +223,7 @@ class StefaLandRegressor(NeuralPanelRegressor):
             return encoder.fit(X).encoder_, True
         raise TypeError(
             "`encoder` must be a StefaLandTransformer, a FrozenEstimator around a fitted one, or "
-            f"the path of a checkpoint. Got {type(encoder).__name__}."
+            f"the path or name of a checkpoint. Got {type(encoder).__name__}."
         )
 
     def _make_inputs(self, panel):

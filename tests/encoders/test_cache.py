@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -156,6 +157,16 @@ def test_processes_share_a_folder(catchments, encoder, tmp_path, runs):
     for file in cache.location.iterdir():
         file.unlink()  # by another process
     same(encoder.encode(catchments, cache=cache), expected)
+
+
+def test_threads_share_a_cache(catchments, encoder, cache):
+    expected = encoder.encode(catchments)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: encoder.encode(catchments, cache=cache), range(8)))
+    for result in results:
+        same(result, expected)
+    assert len(cache) == 5
+    assert cache.hits + cache.misses == 40
 
 
 def test_only_old_unfinished_files_are_swept(catchments, encoder, tmp_path):
