@@ -71,9 +71,9 @@ def panel_digest(panel, target=None):
     state.update(digest([*names, panel.units, panel.groups]).encode())
     state.update(np.ascontiguousarray(panel.attributes.to_numpy(np.float64)).tobytes())
     if panel.n_forcings:
-        forcing = panel.forcing
-        for site in range(panel.n_sites):  # one at a time: no copy of the whole
-            state.update(np.ascontiguousarray(forcing[site]).tobytes())
+        for block in panel.blocks():  # a few sites at a time: no copy of the whole
+            for forcing in block.forcing:
+                state.update(np.ascontiguousarray(forcing).tobytes())
     if target is not None:
         state.update(np.ascontiguousarray(np.asarray(target, dtype=np.float32)).tobytes())
     return state.hexdigest()[:16]

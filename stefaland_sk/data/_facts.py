@@ -7,8 +7,6 @@ import pandas as pd
 
 from stefaland_sk.data._segments import find_segments
 
-_BLOCK_BYTES = 32e6  # sites are read in blocks of about this size, so that a memmap stays on disk
-
 
 @dataclass
 class Facts:
@@ -40,11 +38,8 @@ def gather(panel):
         return facts
     names = panel.forcing_names
     pair = [names.index(name) for name in ("tmin", "tmax") if name in names]
-    per_site = panel.n_times * panel.n_forcings * 4
-    size = max(1, int(_BLOCK_BYTES // per_site))
-    for start in range(0, panel.n_sites, size):
-        part = slice(start, start + size)
-        _gather_block(panel[part].forcing, part, facts, pair)
+    for part, block in panel.walk_forcing():
+        _gather_block(block, part, facts, pair)
     return facts
 
 

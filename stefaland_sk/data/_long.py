@@ -187,8 +187,15 @@ def write_long(panel, target=None):
         levels, codes = [*levels, regions], [*codes, region_codes[site]]
         names.append("region")
     index = pd.MultiIndex(levels=levels, codes=codes, names=names)
-    forcing = panel.forcing
-    columns = {name: forcing[site, time, i] for i, name in enumerate(panel.forcing_names)}
+    columns = {name: np.empty(len(site), np.float32) for name in panel.forcing_names}
+    first = 0
+    for block in panel.blocks():
+        stop = np.searchsorted(site, first + block.n_sites)
+        rows = slice(np.searchsorted(site, first), stop)
+        forcing = block.forcing
+        for i, column in enumerate(columns.values()):
+            column[rows] = forcing[site[rows] - first, time[rows], i]
+        first += block.n_sites
     table = panel.attributes
     columns |= {name: table[name].to_numpy()[site] for name in panel.attribute_names}
     frame = pd.DataFrame(columns, index=index)

@@ -36,7 +36,7 @@ def outside_forcing(panel, i, rows, test):
     n, first = 0, None
     for start in range(0, len(rows), 64):  # a few sites at a time bounds the memory
         part = rows[start : start + 64]
-        plane = panel[part].forcing[:, :, i]
+        plane = panel[part].variable(panel.forcing_names[i])
         hit = test(plane)
         n += int(hit.sum())
         if hit.any() and first is None:

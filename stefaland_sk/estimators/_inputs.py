@@ -10,9 +10,6 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from stefaland_sk._core import SplitWarning
 from stefaland_sk.data import LongTable, Panel, align_target, dealt_at_random, is_long, read_long
 
-# Sites looked at together where only a part of a panel need be in memory.
-_SITES_AT_ONCE = 64
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -175,16 +172,15 @@ def _compare(estimator, panel):
 
 def _refuse_infinite(panel):
     """Raise if a forcing variable is infinite (a panel checks its attributes itself)."""
-    forcing = panel.forcing
-    for i, name in enumerate(panel.forcing_names):
-        plane = forcing[:, :, i]
+    for positions, forcing in panel.walk_forcing():
         # The largest and smallest of all tell, without a second array of their size.
-        ends = [end.reduce(plane, axis=None) for end in (np.fmax, np.fmin) if plane.size]
+        ends = [end.reduce(forcing, axis=None) for end in (np.fmax, np.fmin) if forcing.size]
         if np.isinf(ends).any():
-            site, time = np.argwhere(np.isinf(plane))[0]
+            site, time, variable = np.argwhere(np.isinf(forcing))[0]
             raise ValueError(
-                f"The forcing {name!r} is infinite at site {panel.site_ids[site]!r} on "
-                f"{panel.time[time]:%Y-%m-%d}. Use NaN where a value is missing."
+                f"The forcing {panel.forcing_names[variable]!r} is infinite at site "
+                f"{panel.site_ids[positions][site]!r} on {panel.time[time]:%Y-%m-%d}. Use NaN "
+                "where a value is missing."
             )
 
 
@@ -218,11 +214,9 @@ def missing_forcing(panel):
     """Mark (site, variable) where a forcing variable is missing on every day."""
     missing = np.zeros((panel.n_sites, panel.n_forcings), dtype=bool)
     if panel.n_times:
-        for first in range(0, panel.n_sites, _SITES_AT_ONCE):
-            sites = slice(first, first + _SITES_AT_ONCE)
-            forcing = panel[sites].forcing
+        for positions, forcing in panel.walk_forcing():
             for i in range(panel.n_forcings):  # one plane at a time bounds the memory
-                missing[sites, i] = np.isnan(forcing[:, :, i]).all(axis=1)
+                missing[positions, i] = np.isnan(forcing[:, :, i]).all(axis=1)
     return missing
 
 

@@ -120,7 +120,7 @@ def test_blocks_of_sites_give_what_one_block_gives(forcing, runoff, monkeypatch)
     forcing[7, 3, 1] = 70.0
     forcing[9] = forcing[1]
     whole = make_panel(forcing).check(runoff)
-    monkeypatch.setattr("stefaland_sk.data._facts._BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("stefaland_sk.data._panel.sites_per_block", lambda *sizes: 2)
     pd.testing.assert_frame_equal(make_panel(forcing).check(runoff).frame(), whole.frame())
     expected = {"gap", "impossible value", "tmin > tmax", "duplicate site", "no overlap"}
     assert kinds(whole) == expected
