@@ -123,7 +123,7 @@ class Corpus:
         self.site_ids = [site for panel in self.panels for site in panel.site_ids]
         self.n_sites = len(self.site_ids)
         builder = None if scaler is not None else ScalerBuilder(categorical)
-        self.blocks, runs, spreads = self._walk(builder, scaler)
+        self.blocks, runs, spreads = self._walk(builder)
         self.scaler = scaler = builder.finish() if scaler is None else scaler
         self.forcing_names = list(scaler.forcing_names)
         self.attribute_names = list(scaler.attribute_names)
@@ -134,7 +134,7 @@ class Corpus:
         self.attributes = np.concatenate([scaler.scale_attributes(p) for p in self.panels])
         self.records = self._join(runs)
         self.site_std = np.ones((self.n_sites, len(self.forcing_names)), dtype=np.float32)
-        seen = self._scale(spreads)
+        seen = self._fill_site_std(spreads)
         if builder is not None:
             self._check_learnable(seen)
         self._plan_memory()
@@ -165,15 +165,13 @@ class Corpus:
         return self.scaler.scale_forcing(self.panels[block.panel][sites - block.first_site])
 
     # ------------------------------------------------------------------ parts of the pass
-    def _walk(self, builder, scaler):
+    def _walk(self, builder):
         """Look at every block once; give the blocks, their runs of steps and their spreads."""
-        names = {name for panel in self.panels for name in panel.forcing_names}
-        n_forcings = len(names if scaler is None else scaler.forcing_names)
         size = int(min(BLOCK_BYTES, self.memory * _GIB / _BLOCKS_IN_MEMORY))
         blocks, runs, spreads, start = [], [], [], 0
         for number, panel in enumerate(self.panels):
             first_site = start
-            for part in panel.blocks(sites_per_block(panel.n_times, n_forcings, size)):
+            for part in panel.blocks(sites_per_block(panel.n_times, panel.n_forcings, size)):
                 blocks.append(Block(number, first_site, start, start + part.n_sites))
                 part = part.load()
                 found, spread = _look_at(part, self._where(number))
@@ -203,7 +201,7 @@ class Corpus:
         order = np.argsort(site, kind="stable")
         return Segments(site[order], start[order], stop[order])
 
-    def _scale(self, spreads):
+    def _fill_site_std(self, spreads):
         """Fill `site_std` from spreads in the panels' units; tell which forcing was seen."""
         seen = np.zeros(len(self.forcing_names), dtype=bool)
         for block, spread in zip(self.blocks, spreads, strict=True):

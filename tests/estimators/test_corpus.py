@@ -50,8 +50,8 @@ def make_panel(n_sites=4, n_times=100, *, lazy=False, gaps=(), first_site=0, sta
         pd.DataFrame({"number": sites, "spread": sites % 3}, index=ids),
         forcing,
         time=pd.date_range(start, periods=n_times),
-        forcing_names=["site", "step"],
-        units={"site": "mm/d", "step": "W/m2"},
+        forcing_names=["where", "step"],
+        units={"where": "mm/d", "step": "W/m2"},
         groups={"some": ["number"]},
     )
 
@@ -224,7 +224,7 @@ def test_a_window_longer_than_every_record_is_an_error():
 def test_unequal_time_steps_are_an_error():
     hourly = make_panel(first_site=4)
     time = pd.date_range("2000-10-01", periods=100, freq="h")
-    hourly = Panel(hourly.attributes, hourly.forcing, time=time, forcing_names=["site", "step"])
+    hourly = Panel(hourly.attributes, hourly.forcing, time=time, forcing_names=["where", "step"])
     with pytest.raises(ValueError, match=r"panel 1 has a step of 1 days .* panel 2 one of 0 days"):
         Corpus([make_panel(), hourly], window=10)
 
@@ -433,6 +433,17 @@ def test_a_lazy_panel_gives_the_batches_of_the_one_in_memory():
         datasets = [make_dataset([panel], memory=memory) for panel in (here, there)]
         assert datasets[0].corpus.fingerprint == datasets[1].corpus.fingerprint
         assert same(*(list(dataset.batches(16)) for dataset in datasets))
+
+
+@pytest.mark.parametrize(("kind", "package"), [("netcdf", "netCDF4"), ("zarr", "zarr")])
+def test_a_panel_in_a_file_gives_the_batches_of_the_one_in_memory(tmp_path, kind, package):
+    pytest.importorskip(package)
+    here = make_panel(40, 200, gaps=GAPS)
+    getattr(here, f"to_{kind}")(tmp_path / "panel")
+    there = getattr(Panel, f"from_{kind}")(tmp_path / "panel")
+    assert there.is_lazy
+    datasets = [make_dataset([panel], memory=LITTLE) for panel in (here, there)]
+    assert same(*(list(dataset.batches(16)) for dataset in datasets))
 
 
 def test_what_fits_is_read_once():
