@@ -42,13 +42,15 @@ class Resume(Callback):
     ----------
     n_epochs, n_batches : int
         Epochs that the file has done, and batches of the epoch after them.
+    finished : bool
+        Whether nothing is left to do.
     """
 
     def __init__(self, path, minutes, fingerprint, processes):
         self.path, self.minutes = path, minutes
         self.fingerprint, self.processes = fingerprint, processes
         self.n_epochs = self.n_batches = 0
-        self.found = None
+        self.finished, self.found = False, None
 
     def initialize(self):
         self.stopped_ = False
@@ -85,6 +87,7 @@ class Resume(Callback):
             )
         self.found = tensors, header
         self.n_epochs, self.n_batches = header["n_epochs"], header["n_batches"]
+        self.finished = header["finished"]
 
     def _way_out(self):
         return (
@@ -203,7 +206,7 @@ class Resume(Callback):
             callbacks[name].best_score_ = min(losses, default=float("inf"))
         if self.n_batches:
             self.batches_, self.epoch_seconds_ = header["batches"], header["epoch_seconds"]
-        self.stopped_ = header["finished"]
+        self.stopped_ = self.finished
         self._restore_random(parts["random"], net.device)
 
     def _restore_random(self, states, device):

@@ -168,6 +168,12 @@ class TrainingNet(NeuralNet):
             predicted = forward(**inputs)
         return predicted if self.precision == "float32" else _to_float32(predicted)
 
+    def train_step_single(self, batch, **fit_params):
+        return super().train_step_single(_with_a_row(batch), **fit_params)
+
+    def validation_step(self, batch, **fit_params):
+        return super().validation_step(_with_a_row(batch), **fit_params)
+
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)
         # The method, not the module: skorch would take that for a second one to train.
@@ -187,6 +193,20 @@ class TrainingNet(NeuralNet):
         loss, n_samples = self.processes.sum(mine.to(self.device)).tolist()
         self.history.record_batch(keys[0], loss)
         self.history.record_batch(keys[1], int(n_samples))
+
+
+def _with_a_row(batch):
+    """Stand in for a process's part of a batch that is smaller than the number of processes.
+
+    All processes must take part in the sums of each step. In the row made up nothing is
+    hidden, so it counts for nothing in the loss.
+    """
+    if len(next(iter(batch[0].values()))):
+        return batch
+    return tuple(
+        {name: values.new_zeros(1, *values.shape[1:]) for name, values in half.items()}
+        for half in batch
+    )
 
 
 def _to_float32(values):
@@ -350,6 +370,7 @@ def train_network(module, dataset, valid, criterion, plan):
         resume = Resume(plan.checkpoint, plan.checkpoint_minutes, fingerprint, processes)
         resume.read()
     n_done, first_batch = (resume.n_epochs, resume.n_batches) if resume else (0, 0)
+    n_epochs = 0 if resume and resume.finished else plan.max_epochs - n_done
     if processes.world > 1:
         weights = tensors_digest({k: v.cpu() for k, v in module.state_dict().items()})
         processes.check_same(repr([fingerprint, weights, n_done, first_batch]))
@@ -405,7 +426,7 @@ def train_network(module, dataset, valid, criterion, plan):
     )
     # Each process drops its own activations.
     with seeded(plan.seed + processes.rank, plan.device), _tensor_cores(plan.device):
-        net.fit(dataset, y=None, epochs=plan.max_epochs - n_done)
+        net.fit(dataset, y=None, epochs=n_epochs)
     if not has_finished(net):  # skorch swallows what ends the whole work: raise it again
         raise KeyboardInterrupt
     # The net is kept and pickled; the data it was trained on is not.
