@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from ._checks import check_number, check_option
 
 _MASK_STYLES = ("vector", "scalar")
+_DECODERS = ("lstm", "transformer")
 _SAMPLERS = ("exact", "code", "paper")
 
 
@@ -80,14 +81,26 @@ class BackboneConfig(_Config):
         CPU any value but 0 rules out the fused attention kernel in training,
         which makes steps more than twice as long.
     max_length : int, default=1000
-        Rows of the position table. One of them belongs to the static token, so
-        a window may hold up to ``max_length - 1`` steps.
+        Tokens of the longest window at one step per token, the static token
+        included: a window may hold up to ``max_length - 1`` steps.
     static_position : int or None, default=None
         Row of the position table that belongs to the static token, whatever
         the window's length; None takes the last row. Day tokens skip it.
     attribute_mask_style : {"vector", "scalar"}, default="vector"
         Whether a hidden attribute is replaced by a learned token, or its value
         by a learned number before the embedding (for imported checkpoints).
+    decoder : {"lstm", "transformer"}, default="lstm"
+        Network between the encoder and the reconstruction heads. The reference
+        model has an LSTM; the transformer uses layers like the encoder's.
+    n_decoder_layers : int, default=1
+        Layers of the decoder.
+    patch : int, default=1
+        Steps per token. Longer patches make long windows cheap: attention costs
+        ``patch**2`` times less, the layers ``patch`` times less.
+    n_classes : tuple of int, default=()
+        For each attribute, the number of its classes if it is categorical (its
+        values are the codes 0, 1, ... ``n_classes - 1``), else 0. Empty if all are
+        numeric.
 
     Raises
     ------
@@ -115,11 +128,16 @@ class BackboneConfig(_Config):
     max_length: int = 1000
     static_position: int | None = None
     attribute_mask_style: str = "vector"
+    decoder: str = "lstm"
+    n_decoder_layers: int = 1
+    patch: int = 1
+    n_classes: tuple[int, ...] = ()
 
     def __post_init__(self):
         for name in ("n_forcings", "n_attributes"):
             check_number(name, getattr(self, name), low=0, integer=True)
-        for name in ("d_model", "n_heads", "n_layers", "d_feedforward", "d_embedding"):
+        sizes = ("d_model", "n_heads", "n_layers", "d_feedforward", "d_embedding")
+        for name in (*sizes, "n_decoder_layers", "patch"):
             check_number(name, getattr(self, name), low=1, integer=True)
         check_number("dropout", self.dropout, low=0, high=1)
         check_number("attention_dropout", self.attention_dropout, low=0, high=1)
@@ -128,11 +146,13 @@ class BackboneConfig(_Config):
             "static_position",
             self.static_position,
             low=0,
-            high=self.max_length - 1,
+            high=self.n_positions - 1,
             integer=True,
             none=True,
         )
         check_option("attribute_mask_style", self.attribute_mask_style, _MASK_STYLES)
+        check_option("decoder", self.decoder, _DECODERS)
+        self._check_classes()
         if self.n_forcings + self.n_attributes == 0:
             raise ValueError(
                 "`n_forcings` + `n_attributes` must be at least 1: a model needs a variable to "
@@ -144,10 +164,44 @@ class BackboneConfig(_Config):
                 f"Got {self.d_model} instead."
             )
 
+    def _check_classes(self):
+        """Check the numbers of classes, and give them one form."""
+        n_classes = tuple(self.n_classes)
+        if n_classes and len(n_classes) != self.n_attributes:
+            raise ValueError(
+                f"`n_classes` must hold one number for each of the {self.n_attributes} "
+                f"attributes, or none. Got {len(n_classes)} instead."
+            )
+        for n in n_classes:
+            check_number("n_classes", n, low=0, integer=True)
+            if n == 1:
+                raise ValueError(
+                    "`n_classes` must be 0 for a numeric attribute and at least 2 for a "
+                    "categorical one. Got 1 instead."
+                )
+        # JSON gives a list, and numbers that are all 0 say the same as none.
+        object.__setattr__(self, "n_classes", n_classes if any(n_classes) else ())
+
+    @property
+    def n_positions(self):
+        """Rows of the position table: one for each patch, one for the static token."""
+        return -(-(self.max_length - 1) // self.patch) + 1
+
     @property
     def static_row(self):
         """Row of the position table that the static token uses."""
-        return self.max_length - 1 if self.static_position is None else self.static_position
+        return self.n_positions - 1 if self.static_position is None else self.static_position
+
+    @property
+    def class_columns(self):
+        """Columns of the categorical attributes."""
+        return tuple(column for column, n in enumerate(self.n_classes) if n)
+
+    @property
+    def numeric_columns(self):
+        """Columns of the numeric attributes."""
+        categorical = self.class_columns
+        return tuple(c for c in range(self.n_attributes) if c not in categorical)
 
 
 @dataclass(frozen=True)
