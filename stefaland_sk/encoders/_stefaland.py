@@ -317,6 +317,26 @@ class StefaLandEncoder:
             table = table[table["role"] == "attribute"]
         check_table(table, min_coverage)
 
+    def rename(self, panel):
+        """Give a panel with the encoder's variables under the encoder's names.
+
+        Parameters
+        ----------
+        panel : Panel
+            Any sites, few enough that their forcing fits into memory.
+
+        Returns
+        -------
+        Panel
+            The panel itself where the encoder has no map of variables.
+
+        Raises
+        ------
+        ValueError
+            If the map of variables does not fit the panel.
+        """
+        return self._variables.apply(panel)
+
     def scale(self, panel):
         """Give the inputs of the network: found, converted and scaled.
 
@@ -332,7 +352,7 @@ class StefaLandEncoder:
             (n_sites, n_times, n_forcings) and ``present`` of shape (n_sites, n_times); the last
             two are None where panel or encoder have no forcing.
         """
-        mapped = self._variables.apply(panel)
+        mapped = self.rename(panel)
         attributes = self.scaler.scale_attributes(mapped)
         if panel.time is None or not self.scaler.forcing_names:
             return ScaledInputs(attributes)

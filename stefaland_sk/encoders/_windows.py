@@ -6,8 +6,8 @@ import numpy as np
 STEPS_AT_ONCE = 64 * 365
 
 
-def cut_windows(segments, window, patch=1):
-    """Cut unbroken runs into overlapping windows.
+def cut_windows(segments, window, patch=1, *, overlap=True):
+    """Cut unbroken runs into windows.
 
     Windows move on by half their length, or a little less, so that they start a whole
     number of patches after the run does. The last one is the last that starts so and
@@ -22,6 +22,8 @@ def cut_windows(segments, window, patch=1):
         Steps of the longest window.
     patch : int, default=1
         Steps per token.
+    overlap : bool, default=True
+        False lays one window behind the other; only the last of a run may overlap the one before.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def cut_windows(segments, window, patch=1):
     """
     rows = []
     patch = min(patch, max(window, 1))
-    stride = max(window // 2 // patch, 1) * patch
+    stride = max((window // 2 if overlap else window) // patch, 1) * patch
     for site, begin, end in zip(segments.site, segments.start, segments.stop, strict=True):
         last = begin + -(-max(end - begin - window, 0) // patch) * patch
         fresh = begin
@@ -73,5 +75,5 @@ def make_lots(windows, alone):
         new |= np.diff(site) != 0
     for part in np.split(windows, np.flatnonzero(new) + 1):
         if len(part):
-            at_once = max(STEPS_AT_ONCE // int(part[0, 2]), 1)
+            at_once = max(STEPS_AT_ONCE // max(int(part[0, 2]), 1), 1)
             yield from np.array_split(part, -(-len(part) // at_once))

@@ -10,6 +10,8 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from stefaland_sk._core import SplitWarning
 from stefaland_sk.data import LongTable, Panel, align_target, dealt_at_random, is_long, read_long
 
+_STEPS_PER_BLOCK = 2**18  # of the sites that are encoded together
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -55,10 +57,10 @@ def read_inputs(estimator, X, *, reset):
         if not reset:
             chosen = _fitted_variables(estimator, X.columns)
         rows = read_long(X, **chosen)
-        _warn_of_dealt_rows(rows.panel)
+        warn_of_dealt_rows(rows.panel)
         inputs = Inputs(rows.panel, "long", rows)
     else:
-        inputs = _read_table(estimator, X, reset)
+        inputs = read_table(estimator, X, reset=reset)
     if inputs.panel.n_sites == 0:
         raise ValueError("X has 0 sites, while a minimum of 1 is required.")
     if reset:
@@ -105,8 +107,19 @@ def read_target(estimator, y, inputs):
 
 
 # ---------------------------------------------------------------------- X
-def _read_table(estimator, X, reset):
-    """Check a plain table as scikit-learn does: each row is a site with attributes only."""
+def read_table(estimator, X, *, reset):
+    """Check a plain table as scikit-learn does: each row is a site with attributes only.
+
+    Parameters
+    ----------
+    estimator, X, reset
+        As for `read_inputs`.
+
+    Returns
+    -------
+    Inputs
+        A panel without a time axis.
+    """
     if type(X).__module__.partition(".")[0] == "xarray":
         raise TypeError(f"X is an xarray {type(X).__name__}. Use `Panel.from_xarray(dataset)`.")
     if not reset and getattr(estimator, "kind_", "table") != "table":
@@ -184,6 +197,29 @@ def _refuse_infinite(panel):
             )
 
 
+def loaded_blocks(panel):
+    """Walk the sites of a panel, few enough at a time that their forcing fits into memory.
+
+    Parameters
+    ----------
+    panel : Panel
+        Any sites, in memory or lazy.
+
+    Yields
+    ------
+    rows : slice
+        Consecutive sites.
+    block : Panel
+        These sites, in memory; infinite values are refused.
+    """
+    first = 0
+    for block in panel.blocks(max(_STEPS_PER_BLOCK // max(panel.n_times, 1), 1)):
+        block = block.load()
+        _refuse_infinite(block)
+        yield slice(first, first + block.n_sites), block
+        first += block.n_sites
+
+
 def _take_variables(estimator, panel):
     """Keep the variables of `fit`, in its order: a pretrained encoder may know others."""
     forcings, attributes = estimator.forcing_names_, estimator.attribute_names_
@@ -194,7 +230,7 @@ def _take_variables(estimator, panel):
     return panel.keep_variables(None if same else forcings, attributes)
 
 
-def _warn_of_dealt_rows(panel):
+def warn_of_dealt_rows(panel, stacklevel=5):
     """Warn where a row-wise splitter has dealt the days of a site to both sides."""
     dealt = dealt_at_random(panel.present())
     if dealt.any():
@@ -205,7 +241,7 @@ def _warn_of_dealt_rows(panel):
             "memory, and scores on neighbouring days mislead. Split by site with "
             "stefaland_sk.model_selection.SiteKFold or LeaveRegionOut.",
             SplitWarning,
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
 
 

@@ -53,3 +53,12 @@ def test_no_run_makes_no_window_and_no_lot():
     assert windows.shape == (0, 4)
     assert list(make_lots(windows, alone=True)) == []
     assert list(make_lots(windows, alone=False)) == []
+
+
+@pytest.mark.parametrize("n_times", [5, 60, 61, 200, 365])
+def test_windows_without_overlap_follow_one_another(n_times):
+    runs = find_segments(np.ones((1, n_times), dtype=bool))
+    windows = cut_windows(runs, 60, overlap=False)
+    assert len(windows) == -(-n_times // 60)
+    new = np.concatenate([np.arange(fresh, start + n) for _, start, n, fresh in windows])
+    np.testing.assert_array_equal(new, np.arange(n_times))
