@@ -154,12 +154,33 @@ class PanelScaler:
         """
         names = self.attribute_names
         table = panel.attributes.reindex(columns=names).to_numpy(dtype=np.float64)
-        means, stds = self._moments_in(panel, names, self.attribute_mean, self.attribute_std)
+        means, stds = self.attribute_moments(panel)
         scaled = (table - means) / stds
         for name, classes in self.categories.items():
             column = names.index(name)
             scaled[:, column] = _codes(table[:, column], classes)
         return scaled.astype(np.float32)
+
+    def attribute_moments(self, panel):
+        """Give the statistics of the attributes in the units of a panel.
+
+        Parameters
+        ----------
+        panel : Panel
+            Any sites.
+
+        Returns
+        -------
+        means, stds : ndarray of float64 of shape (n_attributes,)
+            In this scaler's order of variables; 0 and 1 for a categorical attribute.
+
+        Raises
+        ------
+        ValueError
+            If an attribute is in a unit from which there is no way to the scaler's.
+        """
+        names = self.attribute_names
+        return self._moments_in(panel, names, self.attribute_mean, self.attribute_std)
 
     def _moments_in(self, panel, names, means, stds):
         """Give means and standard deviations in the units of a panel."""

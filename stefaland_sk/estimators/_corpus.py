@@ -177,7 +177,7 @@ class Corpus:
                 found, spread = _look_at(part, self._where(number))
                 if builder is not None:
                     builder.add(part)
-                found = _bridge(found, self.window)
+                found = bridge_gaps(found, self.window)
                 runs.append(Segments(found.site + start, found.start, found.stop))
                 spreads.append(spread)
                 start += part.n_sites
@@ -342,8 +342,21 @@ def _look_at(panel, where):
     return find_segments(present), spread
 
 
-def _bridge(runs, window):
-    """Join runs of a site between which less than a window is missing."""
+def bridge_gaps(runs, window):
+    """Join runs of a site between which less than a window is missing.
+
+    Parameters
+    ----------
+    runs : Segments
+        Runs of steps, site by site.
+    window : int
+        Steps of a window.
+
+    Returns
+    -------
+    Segments
+        Runs of steps, some of them with gaps inside.
+    """
     apart = (np.diff(runs.site) != 0) | (runs.start[1:] - runs.stop[:-1] >= window)
     first, last = np.ones(len(runs), dtype=bool), np.ones(len(runs), dtype=bool)
     first[1:], last[:-1] = apart, apart
