@@ -38,7 +38,8 @@ class Processes:
             accelerate = import_optional("accelerate", "distributed", "`distributed=True`")
             state = accelerate.PartialState(cpu=str(device).startswith("cpu"))
             self.rank, self.world = state.process_index, state.num_processes
-            self.device = str(state.device)
+            # Several processes on one CPU are still on "the" CPU, which has no number.
+            self.device = "cpu" if state.device.type == "cpu" else str(state.device)
 
     @property
     def is_main(self):

@@ -69,6 +69,7 @@ class Resume(Callback):
         path = Path(self.path)
         if not path.parent.is_dir():
             raise FileNotFoundError(f"The folder of `checkpoint`={str(path)!r} does not exist.")
+        self.processes.any(False)  # the first may still be busy with the training before
         if self.processes.is_main:
             # What a process that was killed while it wrote has left behind.
             for half in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
@@ -104,9 +105,10 @@ class Resume(Callback):
         try:
             self._take_up(net, *self.found)
         except (KeyError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
             raise CheckpointError(
                 f"The unfinished training in {str(self.path)!r} does not fit this network "
-                f"({error}); it may come from another version. {self._way_out()}"
+                f"({reason}); it may come from another version. {self._way_out()}"
             ) from error
         self.found = None  # the net is kept, and must not hold the weights twice
         if net.verbose:
