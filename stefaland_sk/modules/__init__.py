@@ -20,6 +20,7 @@ from ._losses import (
 )
 from ._mae import MaskedAutoencoder
 from ._masking import sample_masks
+from ._reconstruction import Reconstruction, ReconstructionLoss
 
 __all__ = [
     "BackboneConfig",
@@ -27,6 +28,8 @@ __all__ = [
     "KeyedRandom",
     "MaskConfig",
     "MaskedAutoencoder",
+    "Reconstruction",
+    "ReconstructionLoss",
     "RecurrentRegressor",
     "VariableGroup",
     "bce_loss",

@@ -54,14 +54,32 @@ class EncoderLayer(nn.Module):
         nn.init.zeros_(self.qkv.bias)
         nn.init.zeros_(self.project.bias)
 
+    @classmethod
+    def of(cls, config):
+        """Return a layer of the sizes of a BackboneConfig."""
+        return cls(
+            config.d_model,
+            config.n_heads,
+            config.d_feedforward,
+            config.dropout,
+            config.attention_dropout,
+        )
+
     def _attend(self, tokens):
         """Return the attention output, projected, before dropout."""
         n_sites, n_tokens, d_model = tokens.shape
-        heads = self.qkv(tokens).view(n_sites, n_tokens, 3, self.n_heads, -1)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        qkv = self.qkv(tokens)
+        dtype = qkv.dtype
+        if dtype == torch.bfloat16 and qkv.device.type == "cpu":
+            qkv = qkv.float()  # on a CPU, its kernel for bfloat16 is the slower one
+        heads = (
+            part.view(n_sites, n_tokens, self.n_heads, -1).transpose(1, 2)
+            for part in qkv.split(d_model, dim=-1)  # not unbind: its gradient copies once more
+        )
         rate = self.attention_dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
-        return self.project(mixed.transpose(1, 2).reshape(n_sites, n_tokens, d_model))
+        with torch.autocast("cpu", enabled=False):
+            mixed = F.scaled_dot_product_attention(*heads, dropout_p=rate)
+        return self.project(mixed.transpose(1, 2).reshape(n_sites, n_tokens, d_model).to(dtype))
 
     def forward(self, tokens):
         """Return the tokens after this layer.
@@ -93,9 +111,9 @@ class Backbone(nn.Module):
     -----
     The static token stands last in the sequence, but always uses the same row
     of the position table (``config.static_row``), so that it means the same in
-    windows of different length. The days use the other rows in order. Rows
-    beyond the longest window seen in pretraining are untrained: encode longer
-    series in windows of that length.
+    windows of different length. The days, or patches of days, use the other rows
+    in order. Rows beyond the longest window seen in pretraining are untrained:
+    encode longer series in windows of that length.
 
     Examples
     --------
@@ -109,53 +127,33 @@ class Backbone(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        self.position = uniform_parameter(config.max_length, config.d_model)
-        self.layers = nn.ModuleList(
-            EncoderLayer(
-                config.d_model,
-                config.n_heads,
-                config.d_feedforward,
-                config.dropout,
-                config.attention_dropout,
-            )
-            for _ in range(config.n_layers)
-        )
+        self.position = uniform_parameter(config.n_positions, config.d_model)
+        self.layers = nn.ModuleList(EncoderLayer.of(config) for _ in range(config.n_layers))
         self.norm = nn.LayerNorm(config.d_model)
         self.dropout = Dropout(config.dropout)
 
-    def _positions(self, n_times):
-        """Return the position rows of `n_times` days and of the static token."""
+    def _positions(self, n_patches):
+        """Return the position rows of the first patches and of the static token."""
         row = self.config.static_row
         static = self.position[row : row + 1]
-        if n_times <= row:
-            return torch.cat([self.position[:n_times], static])
-        return torch.cat([self.position[:row], self.position[row + 1 : n_times + 1], static])
+        if n_patches <= row:
+            return torch.cat([self.position[:n_patches], static])
+        return torch.cat([self.position[:row], self.position[row + 1 : n_patches + 1], static])
 
     def forward(self, tokens):
         """Return the encoded tokens.
 
         Parameters
         ----------
-        tokens : Tensor of shape (n_sites, n_times + 1, d_model)
-            Day tokens, and the static token last.
+        tokens : Tensor of shape (n_sites, n_patches + 1, d_model)
+            Tokens of days or patches, and the static token last.
 
         Returns
         -------
-        Tensor of shape (n_sites, n_times + 1, d_model)
+        Tensor of shape (n_sites, n_patches + 1, d_model)
             Encoded tokens, normalised.
-
-        Raises
-        ------
-        ValueError
-            If the window is longer than the position table allows.
         """
-        n_times = tokens.shape[1] - 1
-        if n_times >= self.config.max_length:
-            raise ValueError(
-                f"A window may hold at most {self.config.max_length - 1} steps "
-                f"(`max_length` - 1); got {n_times}. Encode longer series in windows."
-            )
-        tokens = self.dropout(tokens + self._positions(n_times))
+        tokens = self.dropout(tokens + self._positions(tokens.shape[1] - 1))
         tokens = tokens * math.sqrt(self.config.d_model)
         for layer in self.layers:
             tokens = layer(tokens)

@@ -1,9 +1,9 @@
 """Small networks per variable, evaluated for all variables at once.
 
-Every variable has its own weights, but no loop runs over variables: their
-first layers are one broadcast product, their second layers one matrix product.
-The first axis of every weight is the variable, so that variables can be
-reordered, dropped or mapped by name.
+Every variable has its own weights, but no loop runs over variables: both layers
+are matrix products, the narrow ones with a block-diagonal matrix. The first axis
+of every weight is the variable, so that variables can be reordered, dropped or
+mapped by name.
 """
 
 import torch
@@ -17,10 +17,21 @@ from ._dropout import dropout
 # Half-width of the uniform initialisation of tokens, positions and small networks.
 _INIT = 0.02
 
+# A product with a block-diagonal matrix reads the wide tensors of all variables once, where a
+# broadcast product needs several passes; but it multiplies by the zeros between the blocks, too.
+_MOST_BLOCKS = 32
+
 
 def uniform_parameter(*shape, half_width=_INIT):
     """Return a parameter drawn from U(-half_width, half_width)."""
     return nn.Parameter(torch.empty(*shape).uniform_(-half_width, half_width))
+
+
+def _block_diagonal(weight):
+    """Return the matrix (n_variables, n_variables * width) with the rows of `weight` as blocks."""
+    n_variables = len(weight)
+    eye = torch.eye(n_variables, dtype=weight.dtype, device=weight.device)
+    return (eye.unsqueeze(-1) * weight).flatten(1)
 
 
 class VariableEmbedding(nn.Module):
@@ -80,15 +91,13 @@ class VariableEmbedding(nn.Module):
         shape = (n_variables, d_model) if mask_style == "vector" else (n_variables,)
         self.mask_token = uniform_parameter(*shape)
 
-    def forward(self, values, hidden=None):
+    def forward(self, values):
         """Return the summed embedding of all variables.
 
         Parameters
         ----------
         values : Tensor of shape (..., n_variables)
-            Scaled values; NaN = missing.
-        hidden : bool Tensor of the same shape, default=None
-            True = hidden from the encoder. Missing values are added to it.
+            Scaled values; NaN = missing or hidden.
 
         Returns
         -------
@@ -100,18 +109,29 @@ class VariableEmbedding(nn.Module):
                 f"The last axis must hold the {self.n_variables} variables of the model; "
                 f"got shape {tuple(values.shape)}."
             )
-        absent = torch.isnan(values) if hidden is None else torch.isnan(values) | hidden
+        absent = torch.isnan(values)
         values = values.masked_fill(absent, 0.0)  # before the network: NaN must not enter it
         if self.mask_style == "scalar":
             values = torch.where(absent, self.mask_token, values)
-        inner = F.gelu(values.unsqueeze(-1) * self.weight_in + self.bias_in)
-        inner = dropout(inner, self.dropout, self.training)
-        total = self.bias_out.sum(0)
-        if self.mask_style == "vector":
-            inner = inner.masked_fill(absent.unsqueeze(-1), 0.0)
-            # The second layer's bias is inside the sum: swap it for the token.
-            total = total + absent.to(values.dtype) @ (self.mask_token - self.bias_out)
-        return inner.flatten(-2) @ self.weight_out.flatten(0, 1) + total
+            visible = torch.ones_like(values)
+            total = self.bias_out.sum(0)
+        else:
+            visible = (~absent).to(values.dtype)
+            # The second layer's bias is inside the sum: the token stands where it does not.
+            total = self.mask_token.sum(0) + visible @ (self.bias_out - self.mask_token)
+        inner = dropout(F.gelu(self._first_layer(values, visible)), self.dropout, self.training)
+        return inner @ self.weight_out.flatten(0, 1) + total
+
+    def _first_layer(self, values, visible):
+        """Return ``W1[v] * x + b1[v]`` of all variables side by side, 0 for what is absent.
+
+        Where this is 0, so are its GELU and what the second layer makes of it.
+        """
+        if self.n_variables > _MOST_BLOCKS:
+            bias = visible.unsqueeze(-1) * self.bias_in
+            return torch.addcmul(bias, values.unsqueeze(-1), self.weight_in).flatten(-2)
+        weight = torch.cat([_block_diagonal(self.weight_in), _block_diagonal(self.bias_in)])
+        return torch.cat([values, visible], -1) @ weight
 
 
 class VariableHeads(nn.Module):
@@ -158,6 +178,8 @@ class VariableHeads(nn.Module):
             Reconstructions, in scaled units.
         """
         inner = F.linear(tokens, self.weight_in.flatten(0, 1), self.bias_in.flatten())
-        inner = inner.unflatten(-1, (self.n_variables, self.d_embedding))
         inner = dropout(F.gelu(inner), self.dropout, self.training)
-        return (inner * self.weight_out).sum(-1) + self.bias_out
+        if self.n_variables > _MOST_BLOCKS:
+            inner = inner.unflatten(-1, (self.n_variables, self.d_embedding))
+            return (inner * self.weight_out).sum(-1) + self.bias_out
+        return F.linear(inner, _block_diagonal(self.weight_out), self.bias_out)
