@@ -41,10 +41,11 @@ def join_attributes(table, site_ids, site_dim):
     missing = site_ids[~site_ids.isin(ids)]
     where = "the index" if column is None else f"the column {column!r}"
     if len(missing):
+        looks = f"as far as {where} tells" if wanted.any() else "for no column has an identifier"
         raise ValueError(
-            f"The table of attributes lacks {len(missing)} of {len(site_ids)} sites, for example "
-            f"{list(missing[:3])}; {where} came closest to holding their identifiers. They are "
-            "strings and compared as they are: '01013500' and '1013500' differ."
+            f"The table of attributes lacks {len(missing)} of {len(site_ids)} sites, {looks}; for "
+            f"example {list(missing[:3])}. Identifiers are strings and compared as they are: "
+            "'01013500' and '1013500' differ. Give a DataFrame whose index has them."
         )
     table = table[wanted].set_axis(as_site_ids(ids[wanted], f"{where} of the table"), axis=0)
     table = table.drop(columns=[] if column is None else column).loc[site_ids]

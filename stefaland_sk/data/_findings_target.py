@@ -181,10 +181,10 @@ def inputs_equal_to_target(panel, facts, records, name, unit):
         return
     labelled = np.flatnonzero(seen.sum(axis=1) >= 2)
     rows = labelled[:: max(1, len(labelled) // 32)]  # a sample of sites is enough to tell
-    forcing = panel[rows].forcing
-    for i, column in enumerate(panel.forcing_names):
-        both = seen[rows] & np.isfinite(forcing[:, :, i])
-        x, y = forcing[:, :, i][both], facts.target[rows][both]
+    for column in panel.forcing_names:
+        plane = panel[rows].variable(column)
+        both = seen[rows] & np.isfinite(plane)
+        x, y = plane[both], facts.target[rows][both]
         r = _correlation(x, y) if len(x) >= LEAST_STEPS else 0.0
         if abs(r) > 0.999:
             yield Finding(

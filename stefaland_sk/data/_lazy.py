@@ -5,10 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 
-# Values of one variable that are read and decoded at once; decoding works in float64.
-_SLAB_BYTES = 64 * 2**20
-# Forcing (all variables, float32) of the sites that are looked at together.
-BLOCK_BYTES = 16 * 2**20
+_MIB = 2**20
+# Forcing (all variables, float32) of the sites that are looked at together: so much as a rule, and
+# so much at most where less would decode a chunk more than once.
+BLOCK_BYTES = 16 * _MIB
+_LARGEST_BLOCK = 256 * _MIB
+# The same of one variable as it is decoded, which is done in float64.
+_SLAB_BYTES = 8 * _MIB
+_LARGEST_SLAB = 64 * _MIB
 
 
 class LazyForcing:
@@ -32,6 +36,9 @@ class LazyForcing:
     ----------
     site_chunk : int
         Sites that are stored together and so are read together; 1 where that is not known.
+    keeps_chunks : bool
+        Whether a chunk that was decoded is kept for the next read, as HDF5 does. If not, a
+        chunk had better be read whole.
     """
 
     dtype = np.dtype(np.float32)
@@ -41,6 +48,7 @@ class LazyForcing:
         n_sites, n_times = (variables[0].sizes[dim] for dim in dims)
         self.variables, self.dims, self.source = list(variables), dims, source
         self.site_chunk = max(min(_stored_together(v, dims[0]), n_sites) for v in variables)
+        self.keeps_chunks = all(v.chunks is None and "chunksizes" in v.encoding for v in variables)
         self.rows, self.times = np.arange(n_sites), slice(0, n_times)
 
     @property
@@ -52,6 +60,14 @@ class LazyForcing:
     def nbytes(self):
         """Bytes that all of it takes once it is read."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def block_size(self):
+        """Sites to look at together: few, but whole chunks unless these are very large."""
+        n_sites = sites_per_block(*self.shape[1:])
+        if self.keeps_chunks:
+            return n_sites
+        return max(n_sites, min(self.site_chunk, sites_per_block(*self.shape[1:], _LARGEST_BLOCK)))
 
     def view(self, rows=None, times=slice(None), columns=None):
         """Give a part of it, still to be read.
@@ -108,9 +124,11 @@ class LazyForcing:
         """Part sorted rows into slices, each to be read in one go."""
         if not len(rows) or not self.shape[1]:
             return []
-        size = max(1, _SLAB_BYTES // (8 * self.shape[1]))
+        size, largest = (max(1, n // (8 * self.shape[1])) for n in (_SLAB_BYTES, _LARGEST_SLAB))
         if size > self.site_chunk:
             size -= size % self.site_chunk
+        elif not self.keeps_chunks:
+            size = min(self.site_chunk, largest)
         chunk = rows // self.site_chunk
         # A chunk between two rows that holds none of the wanted ones need not be decoded.
         cuts = np.flatnonzero((np.diff(rows // size) > 0) | (np.diff(chunk) > 1)) + 1

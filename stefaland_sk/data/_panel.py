@@ -152,12 +152,7 @@ class Panel:
         """
         if self.is_lazy:
             return self._lazy_part().read()
-        values = self._store.forcing[:, self._times]
-        if self._rows is None:
-            view = values.view()
-            view.flags.writeable = False
-            return view
-        return values[self._rows]
+        return self._view() if self._rows is None else self._view()[self._rows]
 
     @property
     def sites(self):
@@ -260,6 +255,12 @@ class Panel:
         raise TypeError(_ADVICE)
 
     # ------------------------------------------------------------------ parts of it
+    def _view(self):
+        """Give the forcing of all sites of a store in memory, which must not be written."""
+        view = self._store.forcing[:, self._times].view()
+        view.flags.writeable = False
+        return view
+
     def _lazy_part(self, columns=None):
         """Give this panel's part of a lazy store, still to be read."""
         return self._store.forcing.view(self._rows, self._times, columns)
@@ -495,7 +496,8 @@ class Panel:
             column = self._store.forcing_names.index(name)
             if self.is_lazy:
                 return self._lazy_part([column]).read()[:, :, 0]
-            return self.forcing[:, :, column]
+            plane = self._view()[:, :, column]
+            return plane if self._rows is None else plane[self._rows]
         check_option("name", name, self.forcing_names + self.attribute_names)
         return self.attributes[name].to_numpy()
 
@@ -560,9 +562,10 @@ class Panel:
         Parameters
         ----------
         n_sites : int, default=None
-            Most sites of a block; None chooses blocks of about 16 MiB of forcing. The blocks of a
-            lazy panel end where the chunks of its file end, unless a chunk is larger
-            than a block may be; then the chunk is dealt into parts of nearly equal length.
+            Most sites of a block; None chooses blocks of about 16 MiB of forcing, or of a
+            chunk of a zarr store if that is larger, up to 256 MiB. The blocks of a lazy panel
+            end where the chunks of its file end, unless a chunk is larger than a block may be;
+            then the chunk is dealt into parts of nearly equal length.
 
         Yields
         ------
@@ -592,7 +595,7 @@ class Panel:
         Parameters
         ----------
         n_sites : int, default=None
-            Most sites of a block; None chooses blocks of about 16 MiB.
+            Most sites of a block; None chooses as `blocks` does.
 
         Yields
         ------
@@ -624,12 +627,14 @@ class Panel:
 
     def _parts(self, rows, n_sites):
         """Part these rows of the store into slices that are looked at together."""
-        if n_sites is None:
+        lazy = self._lazy_part() if self.is_lazy else None
+        if n_sites is not None:
+            check_number("n_sites", n_sites, low=1, integer=True)
+        elif lazy is None:
             n_sites = sites_per_block(self.n_times, self.n_forcings)
         else:
-            check_number("n_sites", n_sites, low=1, integer=True)
-        chunk = self._store.forcing.site_chunk if self.is_lazy else 1
-        return split_sites(rows, n_sites, chunk)
+            n_sites = lazy.block_size
+        return split_sites(rows, n_sites, 1 if lazy is None else lazy.site_chunk)
 
     def load(self):
         """Give this panel with its forcing in memory.

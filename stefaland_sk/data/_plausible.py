@@ -33,15 +33,15 @@ def hit_at(panel, n, row, step, value):
 
 def outside_forcing(panel, i, rows, test):
     """Find the values of a forcing variable that satisfy a test at some sites."""
-    n, first = 0, None
-    for start in range(0, len(rows), 64):  # a few sites at a time bounds the memory
-        part = rows[start : start + 64]
-        plane = panel[part].variable(panel.forcing_names[i])
+    n, first, start = 0, None, 0
+    for block in panel[rows].blocks():  # a few sites at a time bounds the memory
+        plane = block.variable(panel.forcing_names[i])
         hit = test(plane)
         n += int(hit.sum())
         if hit.any() and first is None:
             row, step = np.argwhere(hit)[0]
-            first = part[row], step, plane[row, step]
+            first = rows[start + row], step, plane[row, step]
+        start += len(block)
     return None if first is None else hit_at(panel, n, *first)
 
 

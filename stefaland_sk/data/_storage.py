@@ -12,17 +12,33 @@ from stefaland_sk._core import import_optional
 from stefaland_sk.data._lazy import sites_per_block
 from stefaland_sk.data._xarray import REST, dataset_of, variable_attrs
 
+_MIB = 2**20
+_RAW = {"decode_cf": False, "cache": False, "chunks": None}  # nothing is read or decoded yet
+
 
 def open_netcdf(path):
     """Open a netCDF file; see `Panel.from_netcdf`."""
-    import_optional("netCDF4", "data", "`Panel.from_netcdf`")
-    return _open(path, "netcdf4", "netCDF file")
+    netcdf4 = import_optional("netCDF4", "data", "`Panel.from_netcdf`")
+
+    def read(path):
+        # By default each variable would keep up to 64 MiB of chunks in memory. The setting is
+        # global, but files keep what they were opened with.
+        usual = netcdf4.get_chunk_cache()
+        with netcdf4.Dataset(path) as file:
+            size = max([_MIB, *map(_chunk_bytes, file.variables.values())])
+        netcdf4.set_chunk_cache(min(size, usual[0]))
+        try:
+            return xr.open_dataset(path, engine="netcdf4", **_RAW)
+        finally:
+            netcdf4.set_chunk_cache(*usual)
+
+    return _open(path, read, "netCDF file")
 
 
 def open_zarr(path):
     """Open a zarr store; see `Panel.from_zarr`."""
     import_optional("zarr", "zarr", "`Panel.from_zarr`")
-    return _open(path, "zarr", "zarr store")
+    return _open(path, lambda path: xr.open_dataset(path, engine="zarr", **_RAW), "zarr store")
 
 
 def write_netcdf(panel, path):
@@ -67,18 +83,28 @@ def write_zarr(panel, path):
 
 
 # ---------------------------------------------------------------------- reading
-def _open(path, engine, kind):
-    """Open a dataset; its values stay where they are, and durations remain numbers."""
+def _open(path, read, kind):
+    """Open a dataset by `read`; its values stay where they are, and durations remain numbers."""
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"There is no {kind} {str(path)!r}.")
     try:
-        raw = xr.open_dataset(path, engine=engine, decode_cf=False, cache=False, chunks=None)
+        raw = read(path)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise OSError(
             f"{str(path)!r} is no {kind}, is damaged, or was cut short ({error})."
         ) from error
     return xr.decode_cf(raw, decode_timedelta=False)
+
+
+def _chunk_bytes(variable):
+    """Count the bytes of the chunks that hold the first values along the first dimension."""
+    chunks = variable.chunking()
+    if not isinstance(chunks, list) or variable.dtype is str:
+        return 0
+    shape = (chunks[0], *variable.shape[1:])
+    n_chunks = [-(-n // chunk) for n, chunk in zip(shape, chunks, strict=True)]
+    return int(np.prod([*n_chunks, *chunks], dtype=np.int64)) * variable.dtype.itemsize
 
 
 # ---------------------------------------------------------------------- writing

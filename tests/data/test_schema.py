@@ -62,6 +62,9 @@ def test_conversions_are_found_by_their_normal_form(pair):
         (100.0, "cfs", "m3/s", 2.8316846592),
         (12.0, "hours", "s", 43200.0),
         (5.0, "mm/day", "mm/d", 5.0),
+        (20.0, "degC", "K", 293.15),  # backwards
+        (2.0, "mm/s", "mm/h", 7200.0),  # by way of a third unit
+        (50.0, "degF", "K", 283.15),
     ],
 )
 def test_conversions(value, unit, wanted, expected):

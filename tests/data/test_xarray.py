@@ -1,5 +1,6 @@
 """xarray datasets to panels and back."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -187,6 +188,80 @@ def test_real_files(shared_data):
     assert panel.units["prcp"] == "mm d-1"
     assert {"lat", "lon"} == set(panel.sites.columns)
     np.testing.assert_array_equal(panel.select(["01139800"]).variable("prcp")[0], prcp)
+
+
+# ---------------------------------------------------------------------- tables of attributes
+@pytest.fixture
+def table(panel):
+    """More sites than the dataset has, in another order, with numbers and texts."""
+    ids = [*panel.site_ids[::-1], "99999999"]
+    return pd.DataFrame(
+        {"slope": np.arange(5.0), "wet": [True, False] * 2 + [True], "rock": list("abcde")},
+        index=pd.Index(ids, name="gauge"),
+    )
+
+
+@pytest.mark.parametrize("form", ["index", "column", "csv", "parquet"])
+def test_a_table_of_attributes_is_joined_by_identifier(form, panel, dataset, table, tmp_path):
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    source = table if form == "index" else table.reset_index()
+    if form in ("csv", "parquet"):
+        source = tmp_path / f"attributes.{form}"
+        if form == "csv":
+            table.to_csv(source)
+        else:
+            table.reset_index().to_parquet(source)
+    back = Panel.from_xarray(dataset, attributes=source)
+    assert back.attribute_names == ["slope", "wet"]
+    assert back.attributes["slope"].tolist() == [3, 2, 1, 0]
+    assert back.attributes["wet"].tolist() == [0, 1, 0, 1]
+    # Texts of the table, and numbers of the dataset, are known of the sites all the same.
+    assert list(back.sites.columns) == ["clay", "area", "region", "lat", "rock"]
+    assert back.sites["rock"].tolist() == ["d", "c", "b", "a"]
+    assert back.sites["area"].tolist() == panel.variable("area").tolist()
+    assert back.forcing_names == panel.forcing_names
+
+
+def test_a_column_named_like_the_dimension_holds_the_identifiers(dataset):
+    numbered = dataset.assign_coords(site=[1, 2, 3, 4]).rename(site="basin")
+    table = pd.DataFrame({"order": [1, 2, 3, 4], "basin": [4, 3, 2, 1]})
+    back = Panel.from_xarray(numbered, site_dim="basin", attributes=table)
+    assert back.attributes["order"].tolist() == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda t: t.drop(index=["02011400"]),
+            r"lacks 1 of 4 sites, as far as the index tells; for example \['02011400'\]",
+        ),
+        (
+            lambda t: t.rename(index=lambda site: site.lstrip("0")).reset_index(),
+            "lacks 4 of 4 sites, for no column has an identifier.*index has them",
+        ),
+        (
+            lambda t: t.rename(index={"99999999": "01013500"}).reset_index(),
+            r"the column 'gauge' of the table`; these occur more than once: \['01013500'\]",
+        ),
+    ],
+)
+def test_a_table_that_does_not_have_each_site_once(change, message, dataset, table):
+    with pytest.raises(ValueError, match=message):
+        Panel.from_xarray(dataset, attributes=change(table))
+
+
+def test_files_that_are_no_table_of_attributes(dataset, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="no table of attributes '.*table.csv'"):
+        Panel.from_xarray(dataset, attributes=tmp_path / "table.csv")
+    for suffix in ("xlsx", "parquet"):
+        (tmp_path / f"table.{suffix}").write_text("no table")
+    with pytest.raises(ValueError, match="a .parquet or a .csv file; got '.*table.xlsx'"):
+        Panel.from_xarray(dataset, attributes=str(tmp_path / "table.xlsx"))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"parquet file needs the package 'pyarrow'.*\[data\]"):
+        Panel.from_xarray(dataset, attributes=tmp_path / "table.parquet")
 
 
 # ---------------------------------------------------------------------- errors
