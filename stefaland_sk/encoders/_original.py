@@ -18,6 +18,7 @@ _POSITION = "positional_encoding.position_embedding"
 _FORCING, _ATTRIBUTES = "time_series_embedding.embeddings", "static_embedding.numerical_embeddings"
 _FORCING_HEADS = "time_series_projection.embeddings"
 _ATTRIBUTE_HEADS = "static_projection.numerical_embeddings"
+_LAYERS = "transformer_encoder.layers."
 _CONTAINERS = ("model_state_dict", "state_dict", "model")
 _SHOWN = 5  # names in a message
 # What the original adds to each standard deviation before it divides by it.
@@ -184,7 +185,8 @@ def _check_names(role, names, in_file, path):
 def _infer_config(tensors, forcings, attributes, window, n_heads):
     """Read the sizes of the network off the shapes of its tensors."""
     rows, d_model = _shape(tensors, _POSITION)
-    layer = "encoder.transformer_encoder.layers."
+    # Zero layers of that name: the decoder is an LSTM, which has one.
+    n_decoder_layers = _count_layers(tensors, f"decoder.{_LAYERS}")
     stem, names = (_FORCING, forcings) if forcings else (_ATTRIBUTES, attributes)
     check_number("window", window, low=1, high=rows - 1, integer=True)
     return BackboneConfig(
@@ -192,12 +194,14 @@ def _infer_config(tensors, forcings, attributes, window, n_heads):
         n_attributes=len(attributes),
         d_model=d_model,
         n_heads=n_heads,
-        n_layers=_count_layers(tensors, layer),
-        d_feedforward=_shape(tensors, f"{layer}0.linear1.weight")[0],
+        n_layers=_count_layers(tensors, f"encoder.{_LAYERS}"),
+        d_feedforward=_shape(tensors, f"encoder.{_LAYERS}0.linear1.weight")[0],
         d_embedding=_shape(tensors, f"{stem}1.{names[0]}.weight")[0],
         max_length=rows,
         static_position=window,  # the static token followed the last day
         attribute_mask_style="scalar",
+        decoder="transformer" if n_decoder_layers else "lstm",
+        n_decoder_layers=n_decoder_layers or 1,
     )
 
 
@@ -273,12 +277,19 @@ def _convert(file, config, forcings, attributes):
         **_linear(file, "decoder_norm", "decoder_norm", d),
     }
     for i in range(config.n_layers):
-        state |= _layer(
-            file, f"backbone.layers.{i}", f"encoder.transformer_encoder.layers.{i}", config
-        )
-    for part, columns in (("weight_ih", d), ("weight_hh", d), ("bias_ih", 0), ("bias_hh", 0)):
-        shape = (4 * d, columns) if columns else (4 * d,)
-        state[f"decoder.{part}_l0"] = file.take(f"decoder.{part}_l0", *shape)
+        state |= _layer(file, f"backbone.layers.{i}", f"encoder.{_LAYERS}{i}", config)
+    if config.decoder == "transformer":
+        for i in range(config.n_decoder_layers):
+            state |= _layer(file, f"decoder.{i}", f"decoder.{_LAYERS}{i}", config)
+    else:
+        weights, biases = (4 * d, d), (4 * d,)
+        for part, shape in (
+            ("weight_ih_l0", weights),
+            ("weight_hh_l0", weights),
+            ("bias_ih_l0", biases),
+            ("bias_hh_l0", biases),
+        ):
+            state[f"decoder.{part}"] = file.take(f"decoder.{part}", *shape)
     file.finish()
     return state
 

@@ -1,5 +1,7 @@
 """Decoders: what stands between the encoder's tokens and the reconstruction heads."""
 
+import math
+
 from torch import nn
 
 from ._backbone import EncoderLayer
@@ -35,7 +37,8 @@ class LSTMDecoder(nn.LSTM):
 class TransformerDecoder(nn.Sequential):
     """Transformer layers over all tokens, as in the encoder.
 
-    The tokens carry their positions from the encoder, so none are added.
+    The tokens carry their positions from the encoder, so none are added; like the
+    encoder's, they are scaled by the root of their width, as in the original.
 
     Parameters
     ----------
@@ -52,6 +55,11 @@ class TransformerDecoder(nn.Sequential):
 
     def __init__(self, config):
         super().__init__(*(EncoderLayer.of(config) for _ in range(config.n_decoder_layers)))
+        self.scale = math.sqrt(config.d_model)
+
+    def forward(self, tokens):
+        """Return the decoded tokens, of the same shape."""
+        return super().forward(tokens * self.scale)
 
 
 DECODERS = {"lstm": LSTMDecoder, "transformer": TransformerDecoder}

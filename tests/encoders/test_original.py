@@ -43,7 +43,7 @@ class Plain(nn.Module):
             self.decoder = nn.LSTM(d, d, batch_first=True)
         else:
             self.decoder = nn.Module()
-            self.decoder.transformer_encoder = self.transformer(1, inner)
+            self.decoder.transformer_encoder = self.transformer(2, inner)
         self.time_series_projection, self.static_projection = nn.Module(), nn.Module()
         for part, kind, names, sizes in (
             (self.time_series_embedding, "", forcings, (1, 64, d)),
@@ -172,9 +172,12 @@ def compare(module, plain, x, c, x_hidden, c_hidden, atol=1e-5):
         torch.testing.assert_close(ours, theirs, atol=atol, rtol=0)
 
 
-def test_features_and_reconstruction_are_those_of_the_original(plain, write):
-    """Also under masks and for missing values."""
+@pytest.mark.parametrize("decoder", ["lstm", "transformer"])
+def test_features_and_reconstruction_are_those_of_the_original(write, decoder):
+    """Also under masks, for missing values, and with either decoder."""
+    plain = make_plain(FORCINGS, ATTRIBUTES, decoder=decoder)
     module = read(write(plain.state_dict())).module
+    assert module.config.decoder == decoder
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(5, 30, 3, generator=generator)
     c = torch.randn(5, 4, generator=generator)
