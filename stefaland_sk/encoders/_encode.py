@@ -93,7 +93,8 @@ class FrozenNetwork:
         if inputs.forcing is not None:
             if days:
                 result = np.full((*inputs.present.shape, site.shape[1]), np.nan, dtype)
-            windows = cut_windows(find_segments(inputs.present), self.window, self._patch)
+            runs = find_segments(inputs.present)
+            windows = cut_windows(runs, self.window, self.network.config.patch)
             for lot in make_lots(windows, self._alone):
                 self._encode_lot(lot, inputs, result, site)
             np.add.at(n_windows, windows[:, 0], 1)
@@ -107,11 +108,6 @@ class FrozenNetwork:
     def _alone(self):
         """Whether a lot holds one site only."""
         return self.device.type == "cpu"
-
-    @property
-    def _patch(self):
-        """Steps per token."""
-        return getattr(self.network.config, "patch", 1)
 
     def _n_lots(self, n_sites):
         """Number of lots of sites without forcing."""

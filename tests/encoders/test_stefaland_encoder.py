@@ -1,11 +1,16 @@
 """Features of a pretrained encoder: long records, missing inputs, sites apart, precision."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from stefaland_sk import Panel
 from stefaland_sk.encoders import StefaLandEncoder, _encode, _stefaland, _windows
+from stefaland_sk.modules import MaskedAutoencoder
 
 WINDOW = 60
 
@@ -138,6 +143,36 @@ def test_a_network_reads_few_steps_at_once(catchments, encoder, monkeypatch):
     assert max(seen) <= 130
     np.testing.assert_allclose(parts, days, atol=1e-5)
     np.testing.assert_allclose(alone, site, atol=1e-5)
+
+
+# ---------------------------------------------------------------------- variants
+@pytest.fixture(params=[{"patch": 8}, {"decoder": "transformer", "n_classes": (3, *[0] * 25)}])
+def variant(request, encoder):
+    """An untrained encoder of another kind."""
+    config = replace(encoder.module.config, max_length=WINDOW + 1, **request.param)
+    torch.manual_seed(0)
+    return StefaLandEncoder(MaskedAutoencoder(config), encoder.scaler, WINDOW)
+
+
+def test_variants_are_saved_pickled_and_give_a_site_the_same_bits(gappy, variant, tmp_path):
+    days, site = variant.encode(gappy)
+    assert np.isfinite(days).all(axis=2).sum() == gappy.present().sum()
+    loaded = StefaLandEncoder.load(variant.save(tmp_path / "x.safetensors"))
+    for model in (loaded, pickle.loads(pickle.dumps(variant))):
+        one_days, one_site = model.encode(gappy[[1]])
+        np.testing.assert_array_equal(one_days[0], days[1])
+        np.testing.assert_array_equal(one_site[0], site[1])
+
+
+def test_days_keep_their_place_in_a_patch(catchments, encoder):
+    config = replace(encoder.module.config, max_length=WINDOW + 1, patch=8)
+    patched = StefaLandEncoder(MaskedAutoencoder(config), encoder.scaler, WINDOW)
+    days, _ = patched.encode(catchments)
+    start = 24  # the second window moves on by whole patches, not by 30 days
+    part = catchments.sel_time(catchments.time[start], catchments.time[start + WINDOW - 1])
+    new = slice(WINDOW, start + WINDOW)
+    expected = patched.encode(part)[0][:, new.start - start :]
+    np.testing.assert_allclose(days[:, new], expected, atol=1e-5)
 
 
 # ---------------------------------------------------------------------- options
