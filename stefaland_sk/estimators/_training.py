@@ -163,10 +163,10 @@ class TrainingNet(NeuralNet):
     def infer(self, x, **fit_params):
         inputs = to_tensor(x, device=self.device)
         forward = self.forward_ if self.module_.training and self.compiled else self.module_
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bf16"):
-            predicted = forward(**inputs)
-        return predicted if self.precision == "float32" else _to_float32(predicted)
+        if self.precision == "float32":
+            return forward(**inputs)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+            return _to_float32(forward(**inputs))
 
     def train_step_single(self, batch, **fit_params):
         return super().train_step_single(_with_a_row(batch), **fit_params)
@@ -198,15 +198,16 @@ class TrainingNet(NeuralNet):
 def _with_a_row(batch):
     """Stand in for a process's part of a batch that is smaller than the number of processes.
 
-    All processes must take part in the sums of each step. In the row made up nothing is
-    hidden, so it counts for nothing in the loss.
+    All processes must take part in the sums of each step. In the row made up no mask is set:
+    nothing is hidden, so it counts for nothing in the loss.
     """
     if len(next(iter(batch[0].values()))):
         return batch
-    return tuple(
-        {name: values.new_zeros(1, *values.shape[1:]) for name, values in half.items()}
-        for half in batch
-    )
+
+    def row(values):  # ones, since numbers may be divided by
+        return values.new_full((1, *values.shape[1:]), values.is_floating_point())
+
+    return tuple({name: row(values) for name, values in half.items()} for half in batch)
 
 
 def _to_float32(values):
