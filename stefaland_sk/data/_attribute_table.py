@@ -35,8 +35,8 @@ def join_attributes(table, site_ids, site_dim):
         If the file is of another kind, or a site is missing or stands there twice.
     """
     # In `texts` an identifier of a CSV file keeps its leading zeros.
-    table, texts = (table, table) if isinstance(table, pd.DataFrame) else _read(Path(table))
-    column, ids = _find_identifiers(texts, site_ids, site_dim)
+    table, texts = (table, table) if isinstance(table, pd.DataFrame) else read_table(table)
+    column, ids = find_identifiers(texts, site_ids, site_dim)
     wanted = ids.isin(site_ids)
     missing = site_ids[~site_ids.isin(ids)]
     where = "the index" if column is None else f"the column {column!r}"
@@ -53,8 +53,27 @@ def join_attributes(table, site_ids, site_dim):
     return table.loc[:, is_number], table.loc[:, [not number for number in is_number]]
 
 
-def _read(path):
-    """Read a file, as it is and with texts as far as it holds texts only."""
+def read_table(path):
+    """Read a table of attributes, as it is and with texts as far as it holds texts only.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        A parquet or CSV file.
+
+    Returns
+    -------
+    table, texts : DataFrame
+        The same table twice; in `texts`, what stands in a CSV file is not made a number.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is of another kind.
+    """
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no table of attributes {str(path)!r}.")
     if path.suffix == ".parquet":
@@ -69,7 +88,7 @@ def _read(path):
     )
 
 
-def _find_identifiers(table, site_ids, site_dim):
+def find_identifiers(table, site_ids, site_dim):
     """Find where the identifiers stand: the name of the column (None: the index), and them."""
     names = sorted(table.columns, key=lambda name: name != site_dim)  # stable: the rest as it was
     columns = {None: table.index} | {name: table[name] for name in names}

@@ -431,6 +431,44 @@ class Panel:
             return self._lazy_part(columns)
         return self.forcing if columns is None else self.forcing[:, :, columns]
 
+    def rename_variables(self, names):
+        """Give a panel some of whose variables have other names.
+
+        Parameters
+        ----------
+        names : dict of str to str
+            Name now -> new name, of forcing variables and attributes.
+
+        Returns
+        -------
+        Panel
+            A new panel with the same values, units and groups. Forcing is shared where this
+            panel holds its whole store or is lazy.
+
+        Raises
+        ------
+        ValueError
+            If there is no variable of a name, or two would have the same.
+
+        Examples
+        --------
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> X.rename_variables({"prcp": "P"}).units["P"]
+        'mm/d'
+        """
+        for name in names:
+            check_option("names", name, self.forcing_names + self.attribute_names)
+        return Panel(
+            self.attributes.rename(columns=names),
+            self._keep_forcing(),
+            time=self.time,
+            sites=self.sites,
+            forcing_names=[names.get(name, name) for name in self.forcing_names],
+            units={names.get(name, name): unit for name, unit in self.units.items()},
+            groups={g: [names.get(n, n) for n in members] for g, members in self.groups.items()},
+        )
+
     def assign(self, *, attributes=None, sites=None, groups=None, units=None):
         """Give a panel with other attributes or another site table, and the same forcing.
 

@@ -225,6 +225,7 @@ VIEWS = {
     "period": lambda p: p.sel_time("2000-10-05", "2000-10-20"),
     "variables": lambda p: p.keep_variables(forcings=["pet", "prcp"], attributes=["area"]),
     "no variable": lambda p: p.keep_variables(forcings=[]),
+    "renamed": lambda p: p.rename_variables({"prcp": "P", "area": "size"}),
     "attributes": lambda p: p[[5, 2]].assign(attributes=p.attributes[["area"]].iloc[[5, 2]]),
     "all": lambda p: p[::-2].sel_time("2000-10-05").keep_variables(["pet"])[[3, 0]].assign(),
     "no site": lambda p: p[[]],

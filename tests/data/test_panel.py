@@ -407,6 +407,29 @@ def test_assign_keeps_the_rest(panel, parts, same_panel):
     np.testing.assert_array_equal(moved.forcing, panel.forcing[[1, 3]])
 
 
+def test_renamed_variables_keep_values_units_and_groups(panel):
+    renamed = panel.rename_variables({"prcp": "P", "clay": "prcp"})
+    assert renamed.forcing_names == ["P", "pet"]
+    assert renamed.attribute_names == ["prcp", "area"]
+    np.testing.assert_array_equal(renamed.variable("P"), panel.variable("prcp"))
+    np.testing.assert_array_equal(renamed.variable("prcp"), panel.variable("clay"))
+    assert renamed.units == {"P": "mm/d", "pet": "mm/d", "area": "km2", "lat": "deg"}
+    assert renamed.groups == {"soil": ["prcp"], "topography": ["area"]}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"rain": "prcp"}, "`names` must be one of .*'prcp'.*Got 'rain'"),
+        ({"prcp": "pet"}, "'pet'"),
+        ({"clay": "pet"}, "'pet'"),
+    ],
+)
+def test_renaming_needs_known_and_distinct_names(panel, names, message):
+    with pytest.raises(ValueError, match=message):
+        panel.rename_variables(names)
+
+
 def test_assign_checks_the_sites(panel):
     with pytest.raises(ValueError, match="different sites"):
         panel.assign(attributes=panel.attributes[1:])
