@@ -168,12 +168,6 @@ class TrainingNet(NeuralNet):
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             return _to_float32(forward(**inputs))
 
-    def train_step_single(self, batch, **fit_params):
-        return super().train_step_single(_with_a_row(batch), **fit_params)
-
-    def validation_step(self, batch, **fit_params):
-        return super().validation_step(_with_a_row(batch), **fit_params)
-
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)
         # The method, not the module: skorch would take that for a second one to train.
@@ -193,21 +187,6 @@ class TrainingNet(NeuralNet):
         loss, n_samples = self.processes.sum(mine.to(self.device)).tolist()
         self.history.record_batch(keys[0], loss)
         self.history.record_batch(keys[1], int(n_samples))
-
-
-def _with_a_row(batch):
-    """Stand in for a process's part of a batch that is smaller than the number of processes.
-
-    All processes must take part in the sums of each step. In the row made up no mask is set:
-    nothing is hidden, so it counts for nothing in the loss.
-    """
-    if len(next(iter(batch[0].values()))):
-        return batch
-
-    def row(values):  # ones, since numbers may be divided by
-        return values.new_full((1, *values.shape[1:]), values.is_floating_point())
-
-    return tuple({name: row(values) for name, values in half.items()} for half in batch)
 
 
 def _to_float32(values):
