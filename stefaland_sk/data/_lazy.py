@@ -1,6 +1,7 @@
 """Forcing that stays in its file: the part that is asked for is read, chunk by chunk."""
 
 import copy
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -29,8 +30,8 @@ class LazyForcing:
         any order. Their data may be those of an open file or of dask.
     dims : tuple of two str
         Names of the dimensions of the sites and of the times.
-    source : str, default="the dataset"
-        Where the values come from, for messages.
+    path : str, default=None
+        The file or folder that the values come from, if it is known.
 
     Attributes
     ----------
@@ -44,9 +45,9 @@ class LazyForcing:
     dtype = np.dtype(np.float32)
     ndim = 3
 
-    def __init__(self, variables, dims, source="the dataset"):
+    def __init__(self, variables, dims, path=None):
         n_sites, n_times = (variables[0].sizes[dim] for dim in dims)
-        self.variables, self.dims, self.source = list(variables), dims, source
+        self.variables, self.dims, self.path = list(variables), dims, path
         self.site_chunk = max(min(_stored_together(v, dims[0]), n_sites) for v in variables)
         self.keeps_chunks = all(v.chunks is None and "chunksizes" in v.encoding for v in variables)
         self.rows, self.times = np.arange(n_sites), slice(0, n_times)
@@ -108,8 +109,14 @@ class LazyForcing:
         Raises
         ------
         OSError
-            If the file cannot be read or decoded.
+            If the file is gone, or cannot be read or decoded.
         """
+        # Of a store that is gone, zarr reads missing values.
+        if self.path is not None and not os.path.exists(self.path):
+            raise FileNotFoundError(
+                f"The forcing could not be read: {self.path!r} is not there any more. Open it anew "
+                "where it is now."
+            )
         forcing = np.empty(self.shape, dtype=self.dtype)
         order = np.argsort(self.rows, kind="stable")
         rows = self.rows[order]
@@ -142,8 +149,8 @@ class LazyForcing:
             values = numbers(part, self.dtype)
         except (OSError, RuntimeError, ValueError) as error:
             raise OSError(
-                f"The forcing could not be read from {self.source}: the file is damaged, was cut "
-                f"short, or has changed since it was opened ({error})."
+                f"The forcing could not be read from {self.path or 'the dataset'}: the file is "
+                f"damaged, was cut short, or has changed since it was opened ({error})."
             ) from error
         return values if part.dims[0] == self.dims[0] else values.T
 

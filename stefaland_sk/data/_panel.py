@@ -890,7 +890,8 @@ class Panel:
         from stefaland_sk.data._storage import open_netcdf
         from stefaland_sk.data._xarray import read_xarray
 
-        return read_xarray(open_netcdf(path), lazy=lazy, **kwargs)
+        dataset, place = open_netcdf(path)
+        return read_xarray(dataset, lazy=lazy, path=place, **kwargs)
 
     @classmethod
     def from_zarr(cls, path, *, lazy=True, **kwargs):
@@ -935,7 +936,8 @@ class Panel:
         from stefaland_sk.data._storage import open_zarr
         from stefaland_sk.data._xarray import read_xarray
 
-        return read_xarray(open_zarr(path), lazy=lazy, **kwargs)
+        dataset, place = open_zarr(path)
+        return read_xarray(dataset, lazy=lazy, path=place, **kwargs)
 
     def to_long(self, target=None):
         """Give a long table with one row per site and time.

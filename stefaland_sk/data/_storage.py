@@ -17,7 +17,7 @@ _RAW = {"decode_cf": False, "cache": False, "chunks": None}  # nothing is read o
 
 
 def open_netcdf(path):
-    """Open a netCDF file; see `Panel.from_netcdf`."""
+    """Open a netCDF file; give the dataset and the whole path. See `Panel.from_netcdf`."""
     netcdf4 = import_optional("netCDF4", "data", "`Panel.from_netcdf`")
 
     def read(path):
@@ -36,7 +36,7 @@ def open_netcdf(path):
 
 
 def open_zarr(path):
-    """Open a zarr store; see `Panel.from_zarr`."""
+    """Open a zarr store; give the dataset and the whole path. See `Panel.from_zarr`."""
     import_optional("zarr", "zarr", "`Panel.from_zarr`")
     return _open(path, lambda path: xr.open_dataset(path, engine="zarr", **_RAW), "zarr store")
 
@@ -60,6 +60,8 @@ def write_netcdf(panel, path):
                 fill_value=np.float32(np.nan),
             )
             variable.setncatts(variable_attrs(panel, name))
+            # A block ends in at most one chunk that the next one goes on with.
+            variable.set_var_chunk_cache(max(_MIB, _chunk_bytes(variable)))
         for sites, forcing in _in_order(panel):
             for i, name in enumerate(names):
                 file[name][sites] = forcing[:, :, i]
@@ -85,7 +87,7 @@ def write_zarr(panel, path):
 # ---------------------------------------------------------------------- reading
 def _open(path, read, kind):
     """Open a dataset by `read`; its values stay where they are, and durations remain numbers."""
-    path = Path(path).expanduser()
+    path = Path(path).expanduser().absolute()
     if not path.exists():
         raise FileNotFoundError(f"There is no {kind} {str(path)!r}.")
     try:
@@ -94,7 +96,7 @@ def _open(path, read, kind):
         raise OSError(
             f"{str(path)!r} is no {kind}, is damaged, or was cut short ({error})."
         ) from error
-    return xr.decode_cf(raw, decode_timedelta=False)
+    return xr.decode_cf(raw, decode_timedelta=False), str(path)
 
 
 def _chunk_bytes(variable):

@@ -27,6 +27,7 @@ def read_xarray(
     attributes=None,
     groups=None,
     lazy=None,
+    path=None,
 ):
     """Turn a dataset into a panel; see `Panel.from_xarray`.
 
@@ -48,6 +49,8 @@ def read_xarray(
         Attribute groups; None reads ``attrs["group"]``.
     lazy : bool, default=None
         Whether forcing stays where it is until it is asked for. None: if dask holds it.
+    path : str, default=None
+        The file that the dataset was opened from, without which lazy forcing is of no use.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def read_xarray(
         sites = _read_sites(dataset, site_ids, rest)
     return Panel(
         table,
-        _read_forcing(dataset, (site_dim, time_dim), forcings, lazy),
+        _read_forcing(dataset, (site_dim, time_dim), forcings, lazy, path),
         time=time,
         forcing_names=[str(name) for name in forcings] or None,
         sites=sites,
@@ -277,14 +280,13 @@ def _is_number(variable):
     return getattr(variable.dtype, "kind", "O") in "fiubm"
 
 
-def _read_forcing(dataset, dims, names, lazy):
+def _read_forcing(dataset, dims, names, lazy, path):
     """Give the forcing, read or to be read."""
     if not names:
         return None
     if lazy is None:
         lazy = any(dataset[name].chunks is not None for name in names)
-    source = repr(dataset.encoding["source"]) if "source" in dataset.encoding else "the dataset"
-    forcing = LazyForcing([dataset[name].variable for name in names], dims, source)
+    forcing = LazyForcing([dataset[name].variable for name in names], dims, path)
     return forcing if lazy else forcing.read()
 
 
