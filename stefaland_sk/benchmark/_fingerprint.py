@@ -10,7 +10,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 # Parameters that change how fast or how loudly a model works, but not what it gives.
-_NO_MATTER = {"cache", "device", "n_jobs", "verbose"}
+_NO_MATTER = {
+    "cache",
+    "checkpoint",
+    "checkpoint_minutes",
+    "device",
+    "folder",
+    "n_jobs",
+    "verbose",
+}
 
 
 # Packages whose code can change a score.

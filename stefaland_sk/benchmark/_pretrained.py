@@ -22,27 +22,27 @@ class CachedTransformer(StefaLandTransformer):
 
     Parameters
     ----------
-    cache : str or Path, default=None
+    folder : str or Path, default=None
         Folder of the encoders; None pretrains always.
     **params
         Parameters of `StefaLandTransformer`.
     """
 
-    def __init__(self, cache=None, **params):
+    def __init__(self, folder=None, **params):
         super().__init__(**params)
-        self.cache = cache
+        self.folder = folder
 
     @classmethod
     def _get_param_names(cls):
         """List the parameters of the base as well, which `__init__` takes as keywords."""
-        return sorted([*StefaLandTransformer._get_param_names(), "cache"])
+        return sorted([*StefaLandTransformer._get_param_names(), "folder"])
 
     def fit(self, X, y=None):
         """Pretrain on the sites of X, or read what was pretrained on them."""
-        if self.cache is None or not isinstance(X, Panel) or self.random_state is None:
+        if self.folder is None or not isinstance(X, Panel) or self.random_state is None:
             return self._fit_and_time(X)
         key = digest([code_digest(), describe(self), panel_digest(X)])
-        path = Path(self.cache) / f"{key}.safetensors"
+        path = Path(self.folder) / f"{key}.safetensors"
         try:
             self.encoder_ = StefaLandEncoder.load(path)
             self.encoder_.about["from_cache"] = True

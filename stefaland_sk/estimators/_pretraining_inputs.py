@@ -33,7 +33,23 @@ class CorpusInputs:
     is_table: bool
 
 
-def read_corpus(estimator, X):
+def is_corpus(X):
+    """Tell whether X is a list of data sets, not one.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for a list with a Panel or a DataFrame in it.
+    """
+    return isinstance(X, list | tuple) and any(isinstance(x, Panel | pd.DataFrame) for x in X)
+
+
+def read_corpus(estimator, X, *, goes_on=False):
     """Turn X and the estimator's `extra` into panels with the chosen variables.
 
     Parameters
@@ -42,6 +58,8 @@ def read_corpus(estimator, X):
         Says which variables are chosen; gets ``n_features_in_`` if X is a plain table.
     X : Panel, DataFrame, array-like, or list of Panel and DataFrame
         The data.
+    goes_on : bool, default=False
+        Whether a training goes on: its variables are known, and need not be in X.
 
     Returns
     -------
@@ -61,7 +79,7 @@ def read_corpus(estimator, X):
         If a variable stands for a target and was not chosen by name.
     """
     chosen = {name: getattr(estimator, name) for name in ("forcings", "attributes")}
-    several = isinstance(X, list | tuple) and any(isinstance(x, Panel | pd.DataFrame) for x in X)
+    several = is_corpus(X)
     extra = [] if estimator.extra is None else estimator.extra
     if not isinstance(extra, list | tuple):
         raise TypeError(
@@ -71,8 +89,11 @@ def read_corpus(estimator, X):
     labels += [f"`extra[{i}]`" for i in range(len(extra))]
     parts = [*(X if several else [X]), *extra]
     is_table = not several and not isinstance(X, Panel) and not is_long(X)
+    if goes_on:
+        chosen = dict.fromkeys(chosen)
+        is_table = is_table and estimator.kind_ == "table"
     inputs = [
-        read_table(estimator, part, reset=True)
+        read_table(estimator, part, reset=not goes_on)
         if i == 0 and is_table
         else Inputs(_read_part(part, label, chosen), "panel")
         for i, (part, label) in enumerate(zip(parts, labels, strict=True))
@@ -81,7 +102,8 @@ def read_corpus(estimator, X):
         if part.panel.n_sites == 0:
             raise ValueError(f"{label} has 0 sites, while a minimum of 1 is required.")
     panels = _choose([part.panel for part in inputs], **chosen)
-    _warn_of_targets(panels, chosen)
+    if not goes_on:
+        _warn_of_targets(panels, chosen)
     named = np.repeat([part.has_site_ids for part in inputs], [p.n_sites for p in panels])
     return CorpusInputs(panels, len(parts) - len(extra), named, is_table)
 
@@ -109,7 +131,7 @@ def read_sites(estimator, X):
         If X has no site, or is a table without names for a model that finds its variables
         by name, or has forcing for one that was fitted on a plain table.
     """
-    if isinstance(X, list | tuple) and any(isinstance(part, Panel | pd.DataFrame) for part in X):
+    if is_corpus(X):
         raise TypeError(
             f"X is a {type(X).__name__} of {len(X)} data sets. Several can be fitted on and scored "
             "together; give them one by one here."

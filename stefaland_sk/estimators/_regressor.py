@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import DataWarning, LeakageWarning, check_number
 from stefaland_sk.encoders import StefaLandEncoder
+from stefaland_sk.encoders._cache import as_cache
 from stefaland_sk.estimators._inputs import describe_missing_forcing, missing_forcing
 from stefaland_sk.estimators._neural import NeuralPanelRegressor
 from stefaland_sk.estimators._transformer import StefaLandTransformer
@@ -27,11 +28,12 @@ class StefaLandRegressor(NeuralPanelRegressor):
 
     Parameters
     ----------
-    encoder : StefaLandTransformer, FrozenEstimator, str or Path, default=None
+    encoder : StefaLandTransformer, FrozenEstimator, StefaLandEncoder, str or Path, default=None
         A transformer (None: one with default parameters) is pretrained inside `fit` on
         the sites of X, unlabelled ones included, so that a cross-validation cannot
-        leak. ``FrozenEstimator(transformer)`` or a checkpoint (its path, or "owner/name" on
-        the Hugging Face hub) is used as it is.
+        leak. ``FrozenEstimator(transformer)``, a StefaLandEncoder or a checkpoint (its path,
+        or "owner/name" on the Hugging Face hub) is used as it is. A transformer's `cache`
+        serves here too.
     residual : bool or "cnn", default=True
         True: raw inputs rejoin around the LSTM, as in the paper's programs; "cnn": as in
         the paper's figure; False: the adapter alone sees them.
@@ -210,25 +212,35 @@ class StefaLandRegressor(NeuralPanelRegressor):
         self.feature_mean_ = self.feature_std_ = None
 
     def _resolve_encoder(self, panel, seed):
-        """Give the frozen encoder, and whether it was pretrained on this panel."""
+        """Give the frozen encoder, and whether it has seen sites of this panel only."""
         encoder = StefaLandTransformer() if self.encoder is None else self.encoder
+        self._cache = None
+        if isinstance(encoder, StefaLandEncoder):
+            return encoder, False
         if isinstance(encoder, str | os.PathLike):
             return StefaLandEncoder.from_pretrained(encoder), False
         if isinstance(encoder, FrozenEstimator):
             check_is_fitted(encoder.estimator)
-            return encoder.estimator.encoder_, False
+            self._cache = as_cache(encoder.estimator.cache)
+            return encoder.estimator.mapped_encoder(), False
         if isinstance(encoder, StefaLandTransformer):
             encoder = clone(encoder).set_params(random_state=seed)
-            X = panel if panel.time is not None else panel.attributes
-            return encoder.fit(X).encoder_, True
+            self._cache = as_cache(encoder.cache)
+            if panel.time is None:
+                return encoder.fit(panel.attributes).encoder_, encoder.extra is None
+            for role in ("forcings", "attributes"):  # what is named here is meant there too
+                if getattr(encoder, role) is None:
+                    encoder.set_params(**{role: getattr(self, role)})
+            return encoder.fit(panel).encoder_, encoder.extra is None
         raise TypeError(
-            "`encoder` must be a StefaLandTransformer, a FrozenEstimator around a fitted one, or "
-            f"the path or name of a checkpoint. Got {type(encoder).__name__}."
+            "`encoder` must be a StefaLandTransformer, a FrozenEstimator around a fitted one, a "
+            "StefaLandEncoder, or the path or name of a checkpoint. Got "
+            f"{type(encoder).__name__}."
         )
 
     def _make_inputs(self, panel):
         series, static = super()._make_inputs(panel)
-        days, site = self.encoder_.encode(panel, device=self.device_)
+        days, site = self.encoder_.encode(panel, device=self.device_, cache=self._cache)
         if days is None:  # attributes only: the same feature on every step
             days = np.repeat(site[:, None], series["forcing"].shape[1], axis=1)
         if self.feature_mean_ is None:  # in fit: from the training sites

@@ -1,88 +1,22 @@
 """Masked-autoencoder pretraining, and features from it."""
 
+from pathlib import Path
+
 import numpy as np
-import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.data import PanelScaler, find_segments
 from stefaland_sk.encoders import StefaLandEncoder
-from stefaland_sk.estimators._inputs import read_inputs
-from stefaland_sk.estimators._training import (
-    TrainingPlan,
-    resolve_device,
-    seeded,
-    split_sites,
-    train_network,
-    training_summary,
-    use_early_stopping,
-)
-from stefaland_sk.estimators._windows import WindowDataset, WindowLoader, as_tensor
-from stefaland_sk.modules import (
-    BackboneConfig,
-    MaskConfig,
-    MaskedAutoencoder,
-    VariableGroup,
-    reconstruction_loss,
-    sample_masks,
-)
+from stefaland_sk.encoders._cache import as_cache
+from stefaland_sk.estimators._features import Condenser, feature_blocks, feature_kind
+from stefaland_sk.estimators._pretraining import pretrain
+from stefaland_sk.estimators._pretraining_inputs import is_corpus, read_corpus, read_sites
+from stefaland_sk.estimators._reconstruction import masked_error, reconstruct, score_variables
+from stefaland_sk.estimators._training import resolve_device
 
-
-class Hider:
-    """Draw the masks of a batch of windows, on the device of the batch.
-
-    Parameters
-    ----------
-    config : MaskConfig
-        How masks are drawn.
-    groups : list of VariableGroup
-        Variables hidden together.
-    """
-
-    def __init__(self, config, groups):
-        self.config, self.groups = config, groups
-
-    def __call__(self, inputs, truth, generator):
-        attributes = inputs["attributes"]
-        if "forcing" not in inputs:
-            inputs["forcing"] = attributes.new_zeros(len(attributes), 0, 0)
-        forcing = inputs["forcing"]
-        if forcing.device.type != "cpu":
-            seed = int(torch.randint(2**62, (), generator=generator))
-            generator = torch.Generator(forcing.device).manual_seed(seed)
-        sizes = (*forcing.shape, attributes.shape[1])
-        hidden = sample_masks(self.config, self.groups, *sizes, generator=generator)
-        inputs["forcing_hidden"], inputs["attributes_hidden"] = hidden
-        return inputs, {**truth, **inputs}
-
-
-class ReconstructionCriterion(torch.nn.Module):
-    """Loss of reconstructions under the masks of their batch.
-
-    Parameters
-    ----------
-    attribute_weight : float
-        Weight of the attributes.
-    """
-
-    def __init__(self, attribute_weight):
-        super().__init__()
-        self.attribute_weight = attribute_weight
-
-    def forward(self, reconstructed, truth):
-        """Compute the loss of one batch."""
-        return reconstruction_loss(
-            reconstructed[0],
-            truth["forcing"],
-            truth["forcing_hidden"],
-            reconstructed[1],
-            truth["attributes"],
-            truth["attributes_hidden"],
-            attribute_weight=self.attribute_weight,
-        )
+_POOLS = [None, "static", "mean", "last", "attention"]
 
 
 class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -91,7 +25,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     `fit` hides parts of the forcing series (spans of days) and of the attributes (whole
     groups) and learns to reconstruct them; no target is needed, so sites without
     measurements serve as well. `transform` gives what the encoder makes of a site (one
-    vector) or of its days. Missing values are legal everywhere: mask tokens stand in.
+    vector) or of its days; `reconstruct` fills what is missing. Missing values are legal
+    everywhere: mask tokens stand in.
 
     Parameters
     ----------
@@ -105,25 +40,60 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Width inside each layer.
     d_embedding : int, default=32
         Width inside the embedding of each variable.
+    decoder : {"lstm", "transformer"}, default="lstm"
+        What stands between encoder and reconstruction: "lstm" as in the paper's programs.
+    patch : int, default=1
+        Days per token; more make long windows cheap.
     dropout : float, default=0.0
         Dropout rate in pretraining (0.1 in the paper).
     window : int, default=365
-        Steps of a pretraining window.
+        Steps of a pretraining window. Longer records are read in windows of this length.
     sampler : {"exact", "code", "paper"}, default="exact"
-        How masks are drawn; see `stefaland_sk.modules.sample_masks`.
+        How masks are drawn: exact shares, as in the paper's programs, or as in its text; see
+        `stefaland_sk.modules.sample_masks`.
     forcing_ratio, attribute_ratio : float, default=0.5
         Share of the days, and of the groups of attributes, that is hidden.
     span : tuple of two int, default=(30, 90)
         Shortest and longest span of hidden days.
-    groups : dict of str to list of str, default=None
-        Attributes hidden together; None takes the panel's groups. An attribute in no
-        group is hidden by itself.
+    groups : dict of str to list of str, or str, default=None
+        Attributes hidden together (and forcing whose spans are shared); a name such as
+        "camels" or "caravan" takes those of `stefaland_sk.data.get_variable_set`; None
+        takes the panels'. An attribute in no group is hidden by itself.
+    never_hidden : list of str, default=None
+        Attributes that are always shown. None takes the variable set's, or none.
+    categorical : list of str, default=None
+        Attributes that hold classes. None takes the variable set's, or none.
     attribute_weight : float, default=0.5
         Weight of the attributes in the loss.
-    pool : {None, "static", "mean", "last"}, default=None
-        What `transform` gives for sites with forcing: None features of every day;
+    variable_weights : dict of str to float or "learned", default=None
+        Weights of variables in the loss, 1 where not given. "learned" learns them by the
+        uncertainty of each variable.
+    error_scale : {"variable", "site"}, default="variable"
+        "site" measures errors of forcing by the spread at each site.
+    pool : {None, "static", "mean", "last", "attention"}, default=None
+        What `transform` gives for sites with forcing: None features of every day; per site,
         "static" the static token, "mean" the mean and "last" the last of the days,
-        per site. Tables of attributes always give the static token.
+        "attention" a mean weighted by likeness to the static token. Sites without
+        forcing always give the static token.
+    n_components : int, default=None
+        Condense the features to so many principal components, fitted on the sites of X
+        in `fit`; None keeps all.
+    forcings, attributes : list of str, default=None
+        Variables to use; None takes all. Of a long table, columns that are constant
+        within every site are attributes unless named here.
+    variable_map : dict, default=None
+        Where `transform`, `score` and `reconstruct` find variables that X names
+        otherwise; see `stefaland_sk.encoders.StefaLandEncoder`. `fit` does not use it.
+    min_coverage : float, default=0.5
+        Share of the forcing, and of the attributes, that X must have after `fit`. Mask
+        tokens stand in for the others.
+    extra : list of Panel and DataFrame, default=None
+        More data to pretrain on, in a cross-validation in every fold. Whoever holds sites out
+        must leave them out here too.
+    memory : float, default=2.0
+        Scaled forcing of a larger corpus [GiB] is not kept but read in parts, every epoch.
+    cache : FeatureCache, str or Path, default=None
+        Where `transform` and finetuning look up features and keep them.
     batch_size : int, default=64
         Windows (or sites) per update.
     lr : float, default=2e-3
@@ -141,9 +111,18 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Share of the sites set apart.
     patience : int, default=5
         Epochs without improvement before stopping.
-    forcings, attributes : list of str, default=None
-        Variables to use; None takes all. Of a long table, columns that are constant
-        within every site are attributes unless named here.
+    checkpoint : str or Path, default=None
+        File of the unfinished training: `fit` goes on from it where it exists, and gives
+        what the unbroken training would have given. `save` removes it. It asks for a
+        `random_state`.
+    checkpoint_minutes : float, default=10.0
+        How often it is written within an epoch; it is after each.
+    precision : {"auto", "float32", "bf16"}, default="auto"
+        Of the training; "auto" is bf16 on a GPU. Features are computed in float32.
+    compile : bool, default=False
+        Whether to train through ``torch.compile``.
+    distributed : bool, default=False
+        Whether the processes started by ``accelerate launch`` train together.
     device : str, default="auto"
         "auto", "cpu", "cuda", ...
     random_state : int, RandomState or None, default=None
@@ -154,11 +133,15 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     Attributes
     ----------
     encoder_ : StefaLandEncoder
-        The pretrained network with its variables and its scaler.
+        The pretrained network with its variables, its scaler and what it has seen.
     net_ : skorch.NeuralNet
         The trained net; absent after `load`.
     history_ : list of dict
-        Losses of each epoch.
+        Losses of each epoch; empty after `load`.
+    variable_weights_ : dict of str to float
+        Weight of each variable at the end of the training; absent after `load`.
+    condenser_ : Condenser or None
+        The principal components.
     forcing_names_, attribute_names_ : list of str
         Variables seen in `fit`.
     n_features_in_ : int
@@ -185,8 +168,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     >>> from stefaland_sk import StefaLandTransformer
     >>> from stefaland_sk.datasets import make_catchments
     >>> X, y = make_catchments(n_sites=6, n_years=1, n_regions=2, random_state=0)
-    >>> model = StefaLandTransformer(d_model=8, max_epochs=2, random_state=0)
-    >>> model.fit_transform(X.attributes).shape
+    >>> model = StefaLandTransformer(d_model=8, max_epochs=2, pool="mean", random_state=0)
+    >>> model.fit_transform(X).shape
     (6, 8)
     """
 
@@ -197,6 +180,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         n_heads=4,
         d_feedforward=128,
         d_embedding=32,
+        decoder="lstm",
+        patch=1,
         dropout=0.0,
         window=365,
         sampler="exact",
@@ -204,8 +189,20 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         attribute_ratio=0.5,
         span=(30, 90),
         groups=None,
+        never_hidden=None,
+        categorical=None,
         attribute_weight=0.5,
+        variable_weights=None,
+        error_scale="variable",
         pool=None,
+        n_components=None,
+        forcings=None,
+        attributes=None,
+        variable_map=None,
+        min_coverage=0.5,
+        extra=None,
+        memory=2.0,
+        cache=None,
         batch_size=64,
         lr=2e-3,
         weight_decay=0.0,
@@ -214,8 +211,11 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         early_stopping=False,
         validation_fraction=0.1,
         patience=5,
-        forcings=None,
-        attributes=None,
+        checkpoint=None,
+        checkpoint_minutes=10.0,
+        precision="auto",
+        compile=False,
+        distributed=False,
         device="auto",
         random_state=None,
         verbose=0,
@@ -225,6 +225,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.n_heads = n_heads
         self.d_feedforward = d_feedforward
         self.d_embedding = d_embedding
+        self.decoder = decoder
+        self.patch = patch
         self.dropout = dropout
         self.window = window
         self.sampler = sampler
@@ -232,8 +234,20 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.attribute_ratio = attribute_ratio
         self.span = span
         self.groups = groups
+        self.never_hidden = never_hidden
+        self.categorical = categorical
         self.attribute_weight = attribute_weight
+        self.variable_weights = variable_weights
+        self.error_scale = error_scale
         self.pool = pool
+        self.n_components = n_components
+        self.forcings = forcings
+        self.attributes = attributes
+        self.variable_map = variable_map
+        self.min_coverage = min_coverage
+        self.extra = extra
+        self.memory = memory
+        self.cache = cache
         self.batch_size = batch_size
         self.lr = lr
         self.weight_decay = weight_decay
@@ -242,8 +256,11 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
-        self.forcings = forcings
-        self.attributes = attributes
+        self.checkpoint = checkpoint
+        self.checkpoint_minutes = checkpoint_minutes
+        self.precision = precision
+        self.compile = compile
+        self.distributed = distributed
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -253,9 +270,11 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
         Parameters
         ----------
-        X : Panel, DataFrame or array-like
-            A panel, a long table indexed by ``(site, time)``, or a plain table of
-            attributes with one row per site. NaN = missing.
+        X : Panel, DataFrame, array-like, or list of Panel and DataFrame
+            A panel (a lazy one is read in parts), a long table indexed by ``(site, time)``,
+            or a plain table of attributes with one row per site. Of a list, variables are
+            joined by name, and converted to the units of the first; what a part lacks is
+            missing there. NaN = missing.
         y : ignored
             Not needed.
 
@@ -263,46 +282,45 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         -------
         self
             The fitted transformer.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is not legal, or there is something to be said about X: infinite
+            values, a variable missing everywhere, no record as long as the window.
+        CheckpointError
+            If the file `checkpoint` is damaged or belongs to another training.
+
+        Warns
+        -----
+        LeakageWarning
+            If a variable stands for a target (streamflow, soil moisture, ...) and is not
+            named in `forcings` or `attributes`.
         """
-        inputs = read_inputs(self, X, reset=True)
-        panel = inputs.panel
-        rng = check_random_state(self.random_state)
-        seed = int(rng.randint(2**31 - 1))
-        device = resolve_device(self.device)
-        check_option("pool", self.pool, [None, "static", "mean", "last"])
-        check_number("attribute_weight", self.attribute_weight, low=0)
-        check_number("window", self.window, low=1, integer=True)
-        plan = TrainingPlan.of(self, device, seed)
-        config = self._backbone(panel)
-        scaler = PanelScaler.fit(panel)
-        with seeded(seed, device):
-            module = MaskedAutoencoder(config)
-        aside = np.zeros(panel.n_sites, dtype=bool)
-        if use_early_stopping(self.early_stopping, panel.n_sites):
-            everyone = np.ones(panel.n_sites, dtype=bool)
-            aside = split_sites(panel.n_sites, everyone, self.validation_fraction, rng)
-        dataset = self._windows(panel, scaler, ~aside, device)
-        valid = None
-        if aside.any():  # only then is the scaled forcing wanted a second time
-            valid = self._windows(panel, scaler, aside, device, random=False)
-        if len(dataset) == 0:
-            raise ValueError("No site of X has any forcing observed; there is nothing to learn.")
-        valid = valid if valid is not None and len(valid) else None
-        criterion = ReconstructionCriterion(self.attribute_weight)
-        self.net_ = train_network(module, dataset, valid, criterion, plan)
-        self.history_ = training_summary(self.net_)
-        period = None if panel.time is None else [str(panel.time[i].date()) for i in (0, -1)]
-        self.encoder_ = StefaLandEncoder(
-            self.net_.module_,
-            scaler,
-            min(self.window, panel.n_times),
-            units=panel.units,
-            groups=self._named_groups(panel),
-            sites=list(panel.site_ids) if inputs.has_site_ids else [],
-            period=period,
-        )
-        self._n_features_out = self.encoder_.d_model
-        return self
+        return self._pretrain(X)
+
+    def partial_fit(self, X, y=None):
+        """Make one more pass over X, with the weights and the scaler that there are.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame, array-like, or list of Panel and DataFrame
+            As for `fit`; the variables are those of the first call, what X lacks is missing.
+        y : ignored
+            Not needed.
+
+        Returns
+        -------
+        self
+            The transformer. The first call begins as `fit` does.
+
+        Raises
+        ------
+        ValueError, TypeError, CheckpointError
+            As for `fit`, and if too few of the variables are there.
+        """
+        before = getattr(self, "encoder_", None)
+        return self._pretrain(X, before, max_epochs=1, checkpoint=None)
 
     def transform(self, X):
         """Give the features of sites or of their days.
@@ -310,29 +328,375 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Parameters
         ----------
         X : Panel, DataFrame or array-like
-            Sites of the same form as in `fit`.
+            Sites. Variables are found by name; only for a model that was fitted on a plain
+            table must another have the same columns.
 
         Returns
         -------
         ndarray of float32
             A table gives (n_sites, d_model). A panel gives (n_sites, n_times, d_model),
             or (n_sites, d_model) with `pool`; a long table gives one row of d_model
-            features per row of the table.
+            features per row of the table. With `n_components`, that instead of d_model.
+
+        Raises
+        ------
+        CheckpointError
+            If X has less of the variables than `min_coverage`, or a unit cannot be
+            converted.
+        ValueError, TypeError
+            If X is of another form.
+
+        Warns
+        -----
+        DataWarning
+            If variables are missing, with a table of them.
+        """
+        encoder, inputs = self._read(X)
+        panel = inputs.panel
+        kind = feature_kind(encoder, panel, check_option("pool", self.pool, _POOLS))
+        if kind == "days" and inputs.kind == "panel":
+            self._refuse_frame()
+        shape = panel.shape[:2] if kind == "days" else (panel.n_sites,)
+        features = np.empty((*shape, self._n_features_out), dtype=np.float32)
+        condenser = None if self.n_components is None else self._checked_condenser(kind)
+        options = {"device": resolve_device(self.device), "cache": as_cache(self.cache)}
+        for rows, values in feature_blocks(encoder, panel, kind, **options):
+            features[rows] = values if condenser is None else condenser(values, self.n_components)
+        if inputs.kind != "long":
+            return features
+        return inputs.rows.to_rows(features) if kind == "days" else features[inputs.rows.site]
+
+    def reconstruct(self, X, hide=None):
+        """Fill what is missing, and what is to be hidden, from the rest.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites.
+        hide : list of str, default=None
+            Variables, or groups of them, whose values are reconstructed as if X did not have
+            them. An attribute that follows from others of its group is best hidden with
+            the group.
+
+        Returns
+        -------
+        Panel
+            The same sites and steps with the variables of the model: values that are there
+            and not hidden as they are, the others reconstructed, in the units of X, or of the
+            model where X lacks the variable. Steps outside the records, by more than a gap
+            of a window, stay missing. The panel is in memory; go through a large X by
+            ``X.blocks()``.
+
+        Raises
+        ------
+        ValueError
+            If `hide` names what the model does not know or has never hidden.
+
+        Examples
+        --------
+        >>> from stefaland_sk import StefaLandTransformer
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> model = StefaLandTransformer(d_model=8, max_epochs=1, random_state=0).fit(X)
+        >>> filled = model.reconstruct(X, hide=["pet", "soil"])
+        >>> bool((filled.variable("prcp") == X.variable("prcp")).all())
+        True
+        """
+        encoder, inputs = self._read(X)
+        device, unlearned = resolve_device(self.device), self._never_hidden(encoder)
+        return reconstruct(encoder, inputs.panel, hide or (), unlearned, device)
+
+    def score(self, X, y=None):
+        """Give minus the reconstruction error under masks that are always the same.
+
+        Half of the days of each forcing variable (in spans of 30 to 90) and half of the
+        groups of attributes are hidden, whatever masks, weights and batches the model was
+        trained with; what is hidden at a site follows from its identifier and the dates. So
+        scores of models with the same variables compare, on the same sites: that is what
+        `cross_val_score` and `GridSearchCV` need. The groups are those of X where it has
+        any, else the model's. A longer window may win because it shows more.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame, array-like, or list of Panel and DataFrame
+            Sites.
+        y : ignored
+            Not needed.
+
+        Returns
+        -------
+        float
+            Minus the mean squared error in scaled units: the mean over the forcing variables
+            plus half of that over the attributes (for classes, the cross-entropy
+            relative to a guess). To fill in the training mean gives about -1.5, of tables
+            -0.5.
+        """
+        encoder, panels = self._read_several(X)
+        groups = next((panel.groups for panel in panels if panel.groups), encoder.groups)
+        device, unlearned = resolve_device(self.device), self._never_hidden(encoder)
+        return -masked_error(encoder, panels, groups, unlearned, device)
+
+    def score_variables(self, X, spans=False):
+        """Tell how well each variable is reconstructed from the others.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame, array-like, or list of Panel and DataFrame
+            Sites.
+        spans : bool, default=False
+            Of a forcing variable, hide half of the days in spans, so that it is also
+            reconstructed from its own other days. False hides all of its days.
+
+        Returns
+        -------
+        DataFrame
+            One row per variable: ``variable``, ``role``, ``group``, ``n`` (values compared),
+            ``rmse`` in the model's ``unit``, and ``skill``, which is 1 minus the squared
+            error over that of the training mean. An attribute is hidden with its group. For
+            classes, the skill compares wrong ones with those of the most frequent class
+            in X, and there is no rmse.
+
+        Examples
+        --------
+        >>> from stefaland_sk import StefaLandTransformer
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> model = StefaLandTransformer(d_model=8, max_epochs=1, random_state=0).fit(X)
+        >>> model.score_variables(X)["role"].value_counts().to_dict()
+        {'attribute': 26, 'forcing': 6}
+        """
+        encoder, panels = self._read_several(X)
+        device, unlearned = resolve_device(self.device), self._never_hidden(encoder)
+        return score_variables(encoder, panels, unlearned, device, spans=spans)
+
+    # ------------------------------------------------------------------ files
+    def save(self, path, **about):
+        """Write the pretrained model (safetensors with a JSON header, no pickle).
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write.
+        **about : str
+            Remarks for the header, such as ``licence`` and ``citation``.
+
+        Returns
+        -------
+        Path
+            The file. That of the unfinished training is removed.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder does not exist.
         """
         check_is_fitted(self, "encoder_")
-        inputs = read_inputs(self, X, reset=False)
-        pooled = inputs.panel.time is None or self.pool is not None
-        if not pooled and inputs.kind == "panel":
-            self._refuse_frame()
-        days, site = self.encoder_.encode(
-            inputs.panel,
-            device=resolve_device(self.device),
-            days=self.pool in (None, "mean", "last"),
+        path = self.encoder_.save(path, about=about)
+        finished, self._finished = getattr(self, "_finished", None), None
+        if finished is not None:
+            Path(finished).unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path, **parameters):
+        """Read a transformer written by `save`.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        **parameters : object
+            Parameters to set otherwise than in the pretraining, such as `pool`,
+            `variable_map`, `device` or `cache`.
+
+        Returns
+        -------
+        StefaLandTransformer
+            Fitted; ready for `transform`, `partial_fit` and as a regressor's encoder.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        CheckpointError
+            If the file is damaged, was changed or is of an unknown format.
+        """
+        return cls._of(StefaLandEncoder.load(path), parameters)
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, **parameters):
+        """Read a transformer from a file, a folder or the Hugging Face hub.
+
+        Parameters
+        ----------
+        name_or_path : str or Path
+            A file, a folder with one ``.safetensors`` file, or ``"owner/name"`` on the hub.
+        **parameters : object
+            As for `load`.
+
+        Returns
+        -------
+        StefaLandTransformer
+            Fitted.
+
+        Raises
+        ------
+        FileNotFoundError, CheckpointError
+            As for `load`, and if the hub does not give the model.
+        """
+        return cls._of(StefaLandEncoder.from_pretrained(name_or_path), parameters)
+
+    @classmethod
+    def _of(cls, encoder, parameters):
+        """Make a fitted transformer around an encoder."""
+        config, training = encoder.module.config, encoder.training
+        sizes = ("d_model", "n_layers", "n_heads", "d_feedforward", "d_embedding", "dropout")
+        given = {name: getattr(config, name) for name in (*sizes, "decoder", "patch")}
+        known = set(cls._get_param_names())
+        saved = {k: v for k, v in training.get("parameters", {}).items() if k in known}
+        window = {"window": encoder.window} if encoder.window else {}
+        model = cls(**{**saved, **given, **window, **parameters})
+        model.encoder_, model.history_ = encoder, []
+        model._remember(is_table=False)
+        condenser = training.get("condenser")
+        model.condenser_ = None if condenser is None else Condenser.from_dict(condenser)
+        return model
+
+    # ------------------------------------------------------------------ parts of fit
+    def _pretrain(self, X, before=None, **changes):
+        """Train on X, from the beginning or from an encoder."""
+        self._check_parameters()
+        inputs = read_corpus(self, X, goes_on=before is not None)
+        if before is not None:
+            self._check_going_on(inputs.panels)
+        # A subclass may have parameters that say nothing here.
+        names = StefaLandTransformer._get_param_names()
+        parameters = {name: getattr(self, name) for name in names}
+        found = pretrain(self, inputs, parameters, before=before, **changes)
+        self.net_, self.encoder_, self.variable_weights_ = found.net, found.encoder, found.weights
+        self.history_ = found.history if before is None else [*self.history_, *found.history]
+        self._finished = changes.get("checkpoint", self.checkpoint)
+        self._remember(is_table=inputs.is_table)
+        self._fit_condenser(inputs.panels[: inputs.n_own])
+        return self
+
+    def _check_parameters(self):
+        """Check what no other part checks, before any work."""
+        check_option("pool", self.pool, _POOLS)
+        check_number("min_coverage", self.min_coverage, low=0, high=1)
+        check_number("attribute_weight", self.attribute_weight, low=0)
+        check_number("n_components", self.n_components, low=1, integer=True, none=True)
+        if self.n_components is not None and self.n_components > self.d_model:
+            raise ValueError(
+                f"`n_components` must not exceed `d_model`={self.d_model}. Got "
+                f"{self.n_components} instead."
+            )
+        if self.checkpoint is not None and self.random_state is None:
+            raise ValueError(
+                "`checkpoint` needs a `random_state`: without one, a training that goes on would "
+                "be another one. Use random_state=0, say."
+            )
+
+    def _check_going_on(self, panels):
+        """Raise unless data fit the variables that there are."""
+        if self.variable_map is not None:
+            raise ValueError(
+                "`partial_fit` finds variables under the model's own names; `variable_map` is for "
+                "`transform`, `score` and `reconstruct`. Rename the variables of X, and set "
+                "variable_map=None."
+            )
+        if len(panels) == 1:  # each part of a corpus may lack much
+            self.encoder_.check_coverage(panels[0], self.min_coverage)
+
+    def _remember(self, is_table):
+        """Store which variables the model knows, and by what rules it reads tables."""
+        scaler, training = self.encoder_.scaler, self.encoder_.training
+        self.kind_ = training.get("kind", "series" if scaler.forcing_names else "table")
+        self.forcing_names_ = list(scaler.forcing_names)
+        self.attribute_names_ = list(scaler.attribute_names)
+        if not is_table:  # of which scikit-learn remembers the columns
+            names = self.forcing_names_ + self.attribute_names_
+            self.feature_names_in_ = np.array(names, dtype=object)
+            self.n_features_in_ = len(names)
+
+    def _fit_condenser(self, panels):
+        """Fit the principal components on the sites of X."""
+        self.condenser_ = None
+        if self.n_components is None:
+            return
+        kinds = [feature_kind(self.encoder_, panel, self.pool) for panel in panels]
+        # Sites with attributes only have another kind of features than those with forcing.
+        kind = next((kind for kind in kinds if kind != "static"), "static")
+        device = resolve_device(self.device)
+        parts = (
+            features
+            for panel, its_kind in zip(panels, kinds, strict=True)
+            if its_kind == kind
+            for _, features in feature_blocks(self.encoder_, panel, kind, device=device)
         )
-        if pooled:
-            features = self._pooled(days, site)
-            return features[inputs.rows.site] if inputs.kind == "long" else features
-        return inputs.rows.to_rows(days) if inputs.kind == "long" else days
+        self.condenser_ = Condenser.fit(parts, self.n_components, kind)
+        self.encoder_.training["condenser"] = self.condenser_.to_dict()
+
+    # ------------------------------------------------------------------ parts of the rest
+    @property
+    def _n_features_out(self):
+        """Number of features, for scikit-learn."""
+        return self.n_components or self.encoder_.d_model
+
+    def mapped_encoder(self):
+        """Give the encoder, finding its variables by `variable_map`.
+
+        Returns
+        -------
+        StefaLandEncoder
+            `encoder_` itself without a map.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "encoder_")
+        if self.variable_map is None:
+            return self.encoder_
+        return self.encoder_.with_variable_map(self.variable_map)
+
+    def _read(self, X):
+        """Give the encoder and X as a panel that has enough of its variables."""
+        encoder = self.mapped_encoder()
+        inputs = read_sites(self, X)
+        by_rules_of_tables = inputs.kind == "table" and self.kind_ == "table"
+        if not by_rules_of_tables or self.variable_map is not None:
+            encoder.check_coverage(inputs.panel, self.min_coverage)
+        return encoder, inputs
+
+    def _read_several(self, X):
+        """Give the encoder and X as panels."""
+        if not is_corpus(X):
+            encoder, inputs = self._read(X)
+            return encoder, [inputs.panel]
+        found = [self._read(part) for part in X]
+        return found[0][0], [inputs.panel for _, inputs in found]
+
+    def _never_hidden(self, encoder):
+        """Names of the attributes that the network has not learned to reconstruct."""
+        return encoder.training.get("never_hidden", [])
+
+    def _checked_condenser(self, kind):
+        """Give the function that condenses features of a kind."""
+        condenser = self.condenser_
+        if condenser is None or len(condenser.components) < self.n_components:
+            raise ValueError(
+                f"`n_components`={self.n_components} was set after `fit`, which has kept "
+                f"{0 if condenser is None else len(condenser.components)} components. Fit again."
+            )
+        if condenser.kind != kind:
+            raise ValueError(
+                f"The {self.n_components} components were fitted on features of the kind "
+                f"{condenser.kind!r}, but these are of the kind {kind!r}. Use "
+                "n_components=None, or fit with this `pool`."
+            )
+        return condenser.apply
 
     def _refuse_frame(self):
         """Raise if `set_output` asks for a DataFrame of what has three axes."""
@@ -344,151 +708,6 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 f"output {output!r} cannot hold. Set `pool`, give `panel.to_long()`, or use "
                 "`set_output(transform='default')`."
             )
-
-    def _pooled(self, days, site):
-        """Reduce the days of a site to one vector."""
-        if days is None or self.pool in (None, "static"):
-            return site
-        present = np.isfinite(days[:, :, 0])
-        if self.pool == "last":
-            last = present.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
-            return days[np.arange(len(days)), last]
-        total = np.where(present[:, :, None], days, 0).sum(axis=1)
-        return total / np.maximum(present.sum(axis=1), 1)[:, None]
-
-    def score(self, X, y=None):
-        """Give minus the reconstruction error under masks that are always the same.
-
-        Parameters
-        ----------
-        X : Panel, DataFrame or array-like
-            Sites.
-        y : ignored
-            Not needed.
-
-        Returns
-        -------
-        float
-            Minus the masked mean squared error, in scaled units; higher is better.
-        """
-        check_is_fitted(self, "encoder_")
-        panel = read_inputs(self, X, reset=False).panel
-        device = resolve_device(self.device)
-        everyone = np.ones(panel.n_sites, dtype=bool)
-        dataset = self._windows(panel, self.encoder_.scaler, everyone, device, random=False)
-        module = self.encoder_.module.to(device)
-        criterion = ReconstructionCriterion(self.attribute_weight)
-        total, count = 0.0, 0
-        with torch.inference_mode():
-            for inputs, truth in WindowLoader(dataset, self.batch_size):
-                n = len(inputs["attributes"])
-                total += n * float(criterion(module(**inputs), truth))
-                count += n
-        return -total / count
-
-    def save(self, path):
-        """Write the pretrained encoder (safetensors with a JSON header, no pickle).
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write.
-
-        Returns
-        -------
-        Path
-            The file.
-        """
-        check_is_fitted(self, "encoder_")
-        return self.encoder_.save(path)
-
-    @classmethod
-    def load(cls, path):
-        """Read a transformer written by `save`.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        StefaLandTransformer
-            Fitted; ready for `transform` and as a regressor's encoder.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        CheckpointError
-            If the file is damaged or of an unknown format.
-        """
-        encoder = StefaLandEncoder.load(path)
-        config = encoder.module.config
-        names = ("d_model", "n_layers", "n_heads", "d_feedforward", "d_embedding", "dropout")
-        model = cls(
-            **{name: getattr(config, name) for name in names}, window=max(encoder.window, 1)
-        )
-        model.encoder_ = encoder
-        model.kind_ = "series" if encoder.scaler.forcing_names else "table"
-        model.forcing_names_ = list(encoder.scaler.forcing_names)
-        model.attribute_names_ = list(encoder.scaler.attribute_names)
-        variables = model.forcing_names_ + model.attribute_names_
-        model.feature_names_in_ = np.array(variables, dtype=object)
-        model.n_features_in_ = len(variables)
-        model._n_features_out = encoder.d_model
-        return model
-
-    # ------------------------------------------------------------------ parts of fit
-    def _backbone(self, panel):
-        """Check and collect the sizes of the network."""
-        return BackboneConfig(
-            n_forcings=panel.n_forcings,
-            n_attributes=panel.n_attributes,
-            d_model=self.d_model,
-            n_heads=self.n_heads,
-            n_layers=self.n_layers,
-            d_feedforward=self.d_feedforward,
-            d_embedding=self.d_embedding,
-            dropout=self.dropout,
-            attention_dropout=0.0,  # its kernel is twice as fast, and masking regularises
-            max_length=max(self.window + 1, 2),
-        )
-
-    def _named_groups(self, panel):
-        """Give the groups of attributes, by name."""
-        groups = panel.groups if self.groups is None else self.groups
-        for group, members in groups.items():
-            for member in members:
-                check_option(f"groups[{group!r}]", str(member), self.attribute_names_)
-        return {str(group): list(map(str, members)) for group, members in groups.items()}
-
-    def _mask_config(self):
-        """Check and collect how masks are drawn."""
-        return MaskConfig(
-            sampler=self.sampler,
-            forcing_ratio=self.forcing_ratio,
-            attribute_ratio=self.attribute_ratio,
-            span=self.span,
-        )
-
-    def _windows(self, panel, scaler, chosen, device, random=True):
-        """Make the windows of the chosen sites, masks included."""
-        column = {name: i for i, name in enumerate(self.attribute_names_)}
-        groups = [
-            VariableGroup(attributes=[column[name] for name in members])
-            for members in self._named_groups(panel).values()
-        ]
-        options = {"finish": Hider(self._mask_config(), groups), "random": random}
-        static = {"attributes": as_tensor(scaler.scale_attributes(panel), device)}
-        if panel.time is None or not scaler.forcing_names:
-            runs = find_segments(chosen[:, None])
-            return WindowDataset({}, static, runs, 1, 0, **options)
-        forcing = scaler.scale_forcing(panel)
-        runs = find_segments(~np.isnan(forcing).all(axis=2) & chosen[:, None])
-        series = {"forcing": as_tensor(forcing, device)}
-        window = min(self.window, panel.n_times)
-        return WindowDataset(series, static, runs, window, 0, **options)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
