@@ -130,6 +130,7 @@ class Resume(Callback):
     def on_train_end(self, net, **kwargs):
         if not self.stopped_ and has_finished(net):
             self._write(net, len(net.history), 0, finished=True)
+            self.processes.any(False)  # none may delete the file before it is written
 
     # ------------------------------------------------------------------ state
     def _write(self, net, n_epochs, n_batches, finished=False):
