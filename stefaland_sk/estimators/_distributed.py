@@ -10,8 +10,8 @@ from stefaland_sk._core import import_optional
 class Processes:
     """The processes of a training; only one, unless it is distributed.
 
-    They are started by ``accelerate launch`` or ``torchrun``; the package accelerate
-    finds them and joins them. Each holds the whole network, computes the gradient of its
+    They are started by ``torchrun --nproc-per-node n``, or on GPUs by ``accelerate launch``;
+    the package accelerate finds them and joins them. Each holds the whole network, computes the gradient of its
     part of every batch, and moves by the mean of all gradients.
 
     Parameters

@@ -49,7 +49,7 @@ class TrainingPlan:
         What is trained on what, in values that JSON can hold. `train_network` adds the
         numbers of this plan that the weights depend on.
     distributed : bool, default=False
-        Whether the processes started by ``accelerate launch`` train together.
+        Whether the processes that `Processes` finds train together.
     """
 
     max_epochs: int
