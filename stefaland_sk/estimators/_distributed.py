@@ -11,8 +11,8 @@ class Processes:
     """The processes of a training; only one, unless it is distributed.
 
     They are started by ``torchrun --nproc-per-node n``, or on GPUs by ``accelerate launch``;
-    the package accelerate finds them and joins them. Each holds the whole network, computes the gradient of its
-    part of every batch, and moves by the mean of all gradients.
+    the package accelerate finds them and joins them. Each holds the whole network, computes
+    the gradient of its part of every batch, and moves by the mean of all gradients.
 
     Parameters
     ----------
