@@ -125,6 +125,11 @@ def pretrain(model, inputs, parameters, *, before=None, **changes):
         aside = split_sites(corpus.n_sites, ~aside, model.validation_fraction, rng)
     dataset = CorpusDataset(corpus, hide=hider, chosen=~aside, device=device)
     valid = CorpusDataset(corpus, hide=hider, chosen=aside, device=device, random=False)
+    if not len(dataset):
+        raise ValueError(
+            "The sites to train on have nothing observed of the model's variables; there is "
+            "nothing to learn."
+        )
     with seeded(seed, device):
         module = MaskedAutoencoder(config)
     if before is not None:

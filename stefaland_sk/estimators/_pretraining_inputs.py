@@ -24,7 +24,7 @@ class CorpusInputs:
     named : ndarray of bool of shape (n_sites,)
         Which sites of all panels have identifiers; rows of an array are only numbered.
     is_table : bool
-        Whether X is a plain table, which scikit-learn's rules then hold for.
+        Whether X is a plain table and no part has forcing: scikit-learn's rules hold then.
     """
 
     panels: list
@@ -95,7 +95,7 @@ def read_corpus(estimator, X, *, goes_on=False):
     inputs = [
         read_table(estimator, part, reset=not goes_on)
         if i == 0 and is_table
-        else Inputs(_read_part(part, label, chosen), "panel")
+        else _read_part(part, label, chosen)
         for i, (part, label) in enumerate(zip(parts, labels, strict=True))
     ]
     for part, label in zip(inputs, labels, strict=True):
@@ -104,6 +104,7 @@ def read_corpus(estimator, X, *, goes_on=False):
     panels = _choose([part.panel for part in inputs], **chosen)
     if not goes_on:
         _warn_of_targets(panels, chosen)
+    is_table = is_table and not any(panel.n_forcings for panel in panels)
     named = np.repeat([part.has_site_ids for part in inputs], [p.n_sites for p in panels])
     return CorpusInputs(panels, len(parts) - len(extra), named, is_table)
 
@@ -168,7 +169,7 @@ def read_sites(estimator, X):
 def _read_part(part, label, chosen):
     """Turn one data set of a corpus into a panel."""
     if isinstance(part, Panel):
-        return part
+        return Inputs(part, "panel")
     if is_long(part):
         there = set(map(str, part.columns))
         columns = {
@@ -177,9 +178,10 @@ def _read_part(part, label, chosen):
         }
         panel = read_long(part, **columns).panel
         warn_of_dealt_rows(panel)
-        return panel
+        return Inputs(panel, "long")
     if isinstance(part, pd.DataFrame):
-        return Panel.from_table(part)
+        is_numbered = isinstance(part.index, pd.RangeIndex)
+        return Inputs(Panel.from_table(part), "table", has_site_ids=not is_numbered)
     hint = ""
     if type(part).__module__.partition(".")[0] == "xarray":
         hint = " Use `Panel.from_xarray(dataset)`."

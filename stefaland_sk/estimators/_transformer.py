@@ -13,7 +13,8 @@ from stefaland_sk.encoders._cache import as_cache
 from stefaland_sk.estimators._features import Condenser, feature_blocks, feature_kind
 from stefaland_sk.estimators._pretraining import pretrain
 from stefaland_sk.estimators._pretraining_inputs import is_corpus, read_corpus, read_sites
-from stefaland_sk.estimators._reconstruction import masked_error, reconstruct, score_variables
+from stefaland_sk.estimators._reconstruction import reconstruct
+from stefaland_sk.estimators._reconstruction_scores import masked_error, score_variables
 from stefaland_sk.estimators._training import resolve_device
 
 _POOLS = [None, "static", "mean", "last", "attention"]
@@ -413,8 +414,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         groups of attributes are hidden, whatever masks, weights and batches the model was
         trained with; what is hidden at a site follows from its identifier and the dates. So
         scores of models with the same variables compare, on the same sites: that is what
-        `cross_val_score` and `GridSearchCV` need. The groups are those of X where it has
-        any, else the model's. A longer window may win because it shows more.
+        `cross_val_score` and `GridSearchCV` need. The groups are those of X, or the model's
+        where X has none. A longer window may win because it shows more.
 
         Parameters
         ----------
@@ -432,9 +433,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             -0.5.
         """
         encoder, panels = self._read_several(X)
-        groups = next((panel.groups for panel in panels if panel.groups), encoder.groups)
         device, unlearned = resolve_device(self.device), self._never_hidden(encoder)
-        return -masked_error(encoder, panels, groups, unlearned, device)
+        return -masked_error(encoder, panels, unlearned, device)
 
     def score_variables(self, X, spans=False):
         """Tell how well each variable is reconstructed from the others.
@@ -641,7 +641,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     @property
     def _n_features_out(self):
         """Number of features, for scikit-learn."""
-        return self.n_components or self.encoder_.d_model
+        d_model = self.encoder_.d_model  # before `fit` there is none
+        return self.n_components or d_model
 
     def mapped_encoder(self):
         """Give the encoder, finding its variables by `variable_map`.
