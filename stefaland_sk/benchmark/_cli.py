@@ -12,9 +12,12 @@ import joblib
 import pandas as pd
 
 from stefaland_sk.datasets import load_camels_us, make_catchments
+from stefaland_sk.datasets._corpus_file import read_site_list
 
 from ._fingerprint import library_version
+from ._messages import USER_MISTAKES, UsageError, one_line, show_warning
 from ._models import BUDGETS, MODELS, make_models
+from ._pretrain import add_pretrain
 from ._protocol import PROTOCOLS, choose_protocol
 from ._run import run
 from ._tables import format_tables, read_results
@@ -23,11 +26,6 @@ from ._tables import format_tables, read_results
 # have the same work, and some sites that only pretraining can use.
 _SYNTHETIC = {"n_sites": 60, "n_years": 5, "n_regions": 4, "unlabelled": 0.1, "random_state": 0}
 _MOST_JOBS = 4  # each holds its own fold in memory
-_USER_MISTAKES = (OSError, ValueError, TypeError, ImportError)
-
-
-class UsageError(Exception):
-    """A mistake in how the command was called; shown in one line."""
 
 
 def main(arguments=None):
@@ -47,14 +45,14 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = make_parser().parse_args(arguments)
     options.command_line = shlex.join(["python", "-m", "stefaland_sk", *arguments])
-    warnings.showwarning = _show_warning
+    warnings.showwarning = show_warning
     try:
         return options.function(options)
     except UsageError as error:
         print(f"stefaland_sk {options.command}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = f"; finished folds stay in {options.out}" if "out" in options else ""
+        kept = f"; {options.kept.format(out=options.out)}" if "kept" in options else ""
         print(f"stopped{kept}", file=sys.stderr)
         return 130
 
@@ -68,6 +66,7 @@ def make_parser():
     parser.add_argument("--version", action="version", version=f"stefaland-sk {library_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
+    add_pretrain(commands)
     check = commands.add_parser(
         "check",
         help="look for what usually goes wrong with data",
@@ -140,7 +139,7 @@ def _add_demo(commands):
     again.add_argument(
         "--fresh", dest="resume", action="store_false", help="compute everything anew"
     )
-    demo.set_defaults(function=_demo)
+    demo.set_defaults(function=_demo, kept="finished folds stay in {out}")
 
 
 # ---------------------------------------------------------------------- commands
@@ -199,8 +198,8 @@ def _table(options):
         text = format_tables(results, baseline=options.baseline, markdown=options.markdown)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UsageError(f"{' '.join(options.csv)} cannot be read as CSV.") from error
-    except _USER_MISTAKES as error:
-        raise UsageError(_one_line(error)) from error
+    except USER_MISTAKES as error:
+        raise UsageError(one_line(error)) from error
     print(text, end="")
     return 0
 
@@ -224,7 +223,7 @@ def _protocol_and_data(options):
         X, y = protocol.take(X, y)
         protocol.folds(X, y)
     except (ValueError, TypeError) as error:
-        raise UsageError(_one_line(error)) from error
+        raise UsageError(one_line(error)) from error
     return protocol, X, y
 
 
@@ -256,24 +255,18 @@ def _load(path, **choices):
         raise UsageError(f"there is no folder {path!r}.")
     try:
         return load_camels_us(path, **choices)
-    except _USER_MISTAKES as error:
-        raise UsageError(_one_line(error)) from error
+    except USER_MISTAKES as error:
+        raise UsageError(one_line(error)) from error
 
 
 def _read_sites(name):
-    """Read a list of sites; a number sign begins a remark."""
+    """Read a list of sites; a mistake becomes one line."""
     try:
-        lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_site_list(name)
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"--sites must be '531', 'all' or a text file with one site per line; {name!r} "
-            "cannot be read."
+            f"--sites must be '531', 'all' or a text file with one site per line: {one_line(error)}"
         ) from error
-    sites = [line.partition("#")[0].strip() for line in lines]
-    sites = [site for site in sites if site]
-    if not sites:
-        raise UsageError(f"the list of sites {name!r} is empty.")
-    return sites
 
 
 def _out_folder(name):
@@ -310,14 +303,3 @@ def _in_words(protocol):
         f"each region held out in turn; trained on {fit} elsewhere, scored on {score} there "
         f"after {protocol.warmup} days of warm-up"
     )
-
-
-def _one_line(error):
-    """Give the message of an error in one line; indented lines are a list."""
-    text = str(error).replace(":\n  ", ": ").replace("\n  ", ", ").replace("\n", ". ")
-    return " ".join(text.split())
-
-
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    """Show a warning as one line without the place in our code."""
-    print(f"{category.__name__}: {_one_line(message)}", file=sys.stderr)
