@@ -10,17 +10,7 @@ import torch
 from ._keyed import KeyedRandom
 
 
-def sample_masks(
-    config,
-    groups,
-    keys,
-    n_times,
-    n_forcings,
-    n_attributes,
-    *,
-    never_hidden=(),
-    generator=None,
-):
+def sample_masks(config, groups, keys, n_times, n_forcings, n_attributes, *, never_hidden=()):
     """Draw the masks of a batch.
 
     Parameters
@@ -35,8 +25,6 @@ def sample_masks(
         Sizes of a sample; each may be 0.
     never_hidden : sequence of int, default=()
         Attributes that are never hidden.
-    generator : torch.Generator, default=None
-        Draws the keys, of which `keys` is then the number.
 
     Returns
     -------
@@ -97,8 +85,6 @@ def sample_masks(
     >>> attributes_hidden.sum(dim=1)  # one of the two groups
     tensor([2, 2, 2, 2])
     """
-    if generator is not None:
-        keys = torch.randint(-(2**63), 2**63 - 1, (keys,), generator=generator)
     _check_columns(groups, n_forcings, n_attributes, never_hidden)
     sampler = {"exact": _sample_exact, "code": _sample_code, "paper": _sample_paper}[config.sampler]
     sizes = (n_times, n_forcings, n_attributes)

@@ -10,6 +10,7 @@ from stefaland_sk.modules import (
     MaskConfig,
     MaskedAutoencoder,
     VariableGroup,
+    make_keys,
     reconstruction_errors,
     reconstruction_loss,
     sample_masks,
@@ -30,9 +31,8 @@ def batch(n_sites=6, n_times=40, n_forcings=3, n_attributes=4, dtype=torch.float
     generator = torch.Generator().manual_seed(1)
     forcing = torch.randn(n_sites, n_times, n_forcings, generator=generator, dtype=dtype)
     attributes = torch.randn(n_sites, n_attributes, generator=generator, dtype=dtype)
-    masks = sample_masks(
-        MaskConfig(span=(5, 10)), [], *forcing.shape, n_attributes, generator=generator
-    )
+    keys = make_keys(1, 0, torch.arange(n_sites))
+    masks = sample_masks(MaskConfig(span=(5, 10)), [], keys, *forcing.shape[1:], n_attributes)
     return forcing, attributes, *masks
 
 
@@ -221,11 +221,10 @@ def test_pretraining_beats_the_mean():
             BackboneConfig(3, 4, d_model=32, n_layers=1, d_feedforward=64, d_embedding=16)
         )
         optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0)
-        for _ in range(150):
+        for step in range(150):
             forcing, attributes = correlated(32, 60, generator)
-            masks = sample_masks(
-                MaskConfig(span=(5, 15)), groups, 32, 60, 3, 4, generator=generator
-            )
+            keys = make_keys(0, step, torch.arange(32))
+            masks = sample_masks(MaskConfig(span=(5, 15)), groups, keys, 60, 3, 4)
             outputs = model(forcing, attributes, *masks)
             loss = reconstruction_loss(
                 outputs[0], forcing, masks[0], outputs[1], attributes, masks[1]
@@ -235,7 +234,8 @@ def test_pretraining_beats_the_mean():
             optimizer.step()
     model.eval()
     forcing, attributes = correlated(200, 60, generator)
-    masks = sample_masks(MaskConfig(span=(5, 15)), groups, 200, 60, 3, 4, generator=generator)
+    keys = make_keys(1, 0, torch.arange(200))
+    masks = sample_masks(MaskConfig(span=(5, 15)), groups, keys, 60, 3, 4)
     with torch.no_grad():
         outputs = model(forcing, attributes, *masks)
     assert (reconstruction_errors(outputs[0], forcing, masks[0])[0] < 0.5).all()
