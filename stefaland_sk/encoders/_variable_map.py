@@ -94,6 +94,9 @@ class VariableMap:
         ):
             for name in names:
                 source = self.sources.get(name)
+                if role == "forcing" and panel.time is None:
+                    found[name] = None  # a table has none, whatever the map says
+                    continue
                 if source is None:
                     found[name] = Source((name,)) if name in there else None
                     continue

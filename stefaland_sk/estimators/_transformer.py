@@ -554,6 +554,8 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         given = {name: getattr(config, name) for name in (*sizes, "decoder", "patch")}
         known = set(cls._get_param_names())
         saved = {k: v for k, v in training.get("parameters", {}).items() if k in known}
+        if "span" in saved:
+            saved["span"] = tuple(saved["span"])  # JSON gives a list
         window = {"window": encoder.window} if encoder.window else {}
         model = cls(**{**saved, **given, **window, **parameters})
         model.encoder_, model.history_ = encoder, []
@@ -672,12 +674,11 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return encoder, inputs
 
     def _read_several(self, X):
-        """Give the encoder and X as panels."""
+        """Give the encoder and X as panels; a part of a corpus may lack much."""
         if not is_corpus(X):
             encoder, inputs = self._read(X)
             return encoder, [inputs.panel]
-        found = [self._read(part) for part in X]
-        return found[0][0], [inputs.panel for _, inputs in found]
+        return self.mapped_encoder(), [read_sites(self, part).panel for part in X]
 
     def _never_hidden(self, encoder):
         """Names of the attributes that the network has not learned to reconstruct."""

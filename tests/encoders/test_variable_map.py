@@ -38,6 +38,13 @@ def test_variables_under_other_names_give_the_same_features(catchments, encoder)
     assert row(mapped.coverage(other), "prcp")["taken_from"] == "rain"
 
 
+def test_a_table_needs_no_forcing_whatever_the_map_says(catchments, encoder):
+    table = Panel.from_table(catchments.attributes.rename(columns={"p_mean": "rain_mean"}))
+    mapped = encoder.with_variable_map({"prcp": "rain", "p_mean": "rain_mean"})
+    expected = encoder.encode(Panel.from_table(catchments.attributes))[1]
+    np.testing.assert_array_equal(mapped.encode(table)[1], expected)
+
+
 def test_a_function_gives_a_variable_in_the_encoder_s_unit(catchments, encoder):
     def from_hundredths(tmax, p_mean):
         assert tmax.shape == (len(p_mean), catchments.n_times)
