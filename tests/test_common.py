@@ -53,7 +53,9 @@ SHORT = {"window": 60, "warmup": 20, "d_hidden": 8, "max_epochs": 1}
 ON_PANELS = [
     LSTMRegressor(**SHORT),
     StefaLandTransformer(**SMALL.get_params()),
-    StefaLandTransformer(**{**SMALL.get_params(), "pool": "mean"}),
+    StefaLandTransformer(
+        **{**SMALL.get_params(), "pool": "attention", "n_components": 2, "patch": 4}
+    ),
     StefaLandRegressor(clone(SMALL), residual="cnn", **SHORT),
     StefaLandStreamflow(clone(SMALL), **SHORT),
     RowRegressor(Ridge(), lags=(0, 1), rolling=(7,)),
