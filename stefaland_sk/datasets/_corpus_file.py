@@ -67,8 +67,9 @@ def load_corpus(paths):
         column named like an identifier, or else the first with another text in each row.
     table
         More attributes, from a table: its path, or ``{path = ..., id = ..., prefix = ...}``
-        with the column of the identifiers and what they lack at their front. It goes before
-        attributes of the same name; sites that it lacks have missing values.
+        with the column of the identifiers and what they lack at their front; or a list of
+        these. It goes before attributes of the same name, and the first of a list before
+        the others; sites that it lacks have missing values.
     rename
         ``{name there = "name here"}``. All other keys take the names here.
     forcings, attributes
@@ -208,9 +209,9 @@ def _read_description(path):
                     with said_of(f"`{key}`"):
                         options[key] = read_site_list(path.parent / options[key])
             if "table" in options:
-                table = options["table"]
-                table = {"path": table} if isinstance(table, str) else table
-                options["table"] = table | {"path": path.parent / table["path"]}
+                given = options["table"]
+                tables = [{"path": t} if isinstance(t, str) else t for t in _as_list(given)]
+                options["table"] = [t | {"path": path.parent / t["path"]} for t in tables]
             found.append((name, read_panel(source, options)))
     return found
 
@@ -236,7 +237,17 @@ def _is_groups(value):
 
 
 def _is_table(value):
+    if isinstance(value, str):
+        return True
     return _is_texts(value) and "path" in value and set(value) <= {"path", "id", "prefix"}
+
+
+def _is_tables(value):
+    return all(map(_is_table, _as_list(value)))
+
+
+def _as_list(value):
+    return value if isinstance(value, list) else [value]
 
 
 def _is_period(value):
@@ -258,7 +269,7 @@ _KEYS = {
     "site_dim": _TEXT,
     "time_dim": _TEXT,
     "id": _TEXT,
-    "table": ("a path or {path = ..., id = ..., prefix = ...}", (_is_text, _is_table)),
+    "table": ("a path, {path = ..., id = ..., prefix = ...} or a list of these", (_is_tables,)),
     "rename": _MAPPING,
     "forcings": _NAMES,
     "attributes": _NAMES,

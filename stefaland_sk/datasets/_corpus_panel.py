@@ -20,9 +20,9 @@ def read_panel(path, options):
     renamed = options.get("rename", {})
     with _quiet_about_the_rest("forcings" in options and "attributes" in options):
         panel = _open(path, options, renamed)
-    if "table" in options:
+    for table in reversed(options.get("table", [])):  # what is joined last goes before the rest
         with said_of("`table`"):
-            panel = _join(panel, **options["table"])
+            panel = _join(panel, **table)
     if renamed:
         with said_of("`rename`"):
             panel = panel.rename_variables(renamed)

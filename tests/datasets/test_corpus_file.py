@@ -201,6 +201,19 @@ def test_identifiers_of_a_joined_table_are_found(tmp_path, catchments, describe)
     np.testing.assert_array_equal(panel.variable("ksat"), np.arange(6))
 
 
+def test_of_several_joined_tables_the_first_goes_before_the_others(tmp_path, catchments, describe):
+    catchments.to_netcdf(tmp_path / "panel.nc")
+    ids = list(catchments.site_ids)
+    for name, columns in (("one", ["ksat", "rock"]), ("two", ["rock", "soil"])):
+        table = pd.DataFrame({"site": ids, **{c: [float(len(name + c))] * 6 for c in columns}})
+        write_csv(table.assign(rock=1.0 if name == "one" else 2.0), tmp_path / f"{name}.csv")
+    panel = describe(
+        'path = "panel.nc"\ntable = ["one.csv", { path = "two.csv", id = "site" }]\n'
+        'attributes = ["ksat", "rock", "soil"]'
+    )
+    assert panel.attributes.iloc[0].tolist() == [7, 1, 7]
+
+
 def test_a_variable_set_gives_names_units_and_groups(tmp_path, describe):
     """Of the set those that are there, in its order, and none that stands for a target."""
     names = ["snd_pc_sav", "dis_m3_pyr", "cly_pc_sav", "unheard_of"]
@@ -273,7 +286,7 @@ def test_several_paths_give_their_panels_in_order(tmp_path, catchments, soils):
         ('path = "t.csv"\nperiod = ["2001", "2002"]', ValueError, "`period`: .*no time axis"),
         ('path = "p.nc"\nperiod = ["1901", "1902"]', ValueError, "`period`: No step of the panel"),
         ('path = "t.csv"\nid = "gauge"', ValueError, "`id` names the column 'gauge', which t.csv"),
-        ('path = "p.nc"\ntable = { id = "x" }', ValueError, "`table` must be a path or"),
+        ('path = "p.nc"\ntable = { id = "x" }', ValueError, "`table` must be a path, {path"),
         ('path = "p.nc"\ntable = "no.csv"', FileNotFoundError, "`table`: There is no table"),
         ('path = "p.nc"\ntable = "t.csv"', ValueError, "`table`: t.csv holds none of the sites"),
         (
