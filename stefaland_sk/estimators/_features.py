@@ -167,3 +167,71 @@ class Condenser:
         """Make a condenser from what `to_dict` gave."""
         arrays = (np.asarray(values[name]) for name in ("mean", "std", "components"))
         return cls(values["kind"], *arrays)
+
+
+def fit_condenser(encoder, panels, pool, n_components, device):
+    """Fit a condenser to the features of sites.
+
+    Parameters
+    ----------
+    encoder : StefaLandEncoder
+        The pretrained encoder.
+    panels : list of Panel
+        The sites. Those with attributes only have another kind of features than those with
+        forcing, and do not count beside them.
+    pool : str or None
+        As for `StefaLandTransformer`.
+    n_components : int
+        Number of components.
+    device : str
+        Where to compute.
+
+    Returns
+    -------
+    Condenser
+        The fitted condenser.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer vectors of features than components.
+    """
+    kinds = [feature_kind(encoder, panel, pool) for panel in panels]
+    kind = next((kind for kind in kinds if kind != "static"), "static")
+    parts = (
+        features
+        for panel, its_kind in zip(panels, kinds, strict=True)
+        if its_kind == kind
+        for _, features in feature_blocks(encoder, panel, kind, device=device)
+    )
+    return Condenser.fit(parts, n_components, kind)
+
+
+def check_condenser(condenser, n_components, kind):
+    """Raise unless a condenser gives so many components of features of a kind.
+
+    Parameters
+    ----------
+    condenser : Condenser or None
+        What there is.
+    n_components : int
+        What is wanted.
+    kind : str
+        From `feature_kind`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer, or they were fitted on another kind of features.
+    """
+    n_kept = 0 if condenser is None else len(condenser.components)
+    if n_kept < n_components:
+        raise ValueError(
+            f"`n_components`={n_components} was set after `fit`, which has kept {n_kept} "
+            "components. Fit again."
+        )
+    if condenser.kind != kind:
+        raise ValueError(
+            f"The components were fitted on features of the kind {condenser.kind!r}, but these are "
+            f"of the kind {kind!r}. Use n_components=None, or fit with this `pool`."
+        )

@@ -92,12 +92,12 @@ def read_corpus(estimator, X, *, goes_on=False):
     if goes_on:
         chosen = dict.fromkeys(chosen)
         is_table = is_table and estimator.kind_ == "table"
-    inputs = [
-        read_table(estimator, part, reset=not goes_on)
-        if i == 0 and is_table
-        else _read_part(part, label, chosen)
-        for i, (part, label) in enumerate(zip(parts, labels, strict=True))
-    ]
+    inputs = []
+    for part, label in zip(parts, labels, strict=True):
+        if is_table and not inputs:
+            inputs.append(read_table(estimator, part, reset=not goes_on))
+        else:
+            inputs.append(_read_part(part, label, chosen))
     for part, label in zip(inputs, labels, strict=True):
         if part.panel.n_sites == 0:
             raise ValueError(f"{label} has 0 sites, while a minimum of 1 is required.")
@@ -142,7 +142,7 @@ def read_sites(estimator, X):
         inputs = Inputs(X, "panel")
     elif is_long(X):
         rows = read_long(X, **_wanted_columns(estimator, X.columns))
-        warn_of_dealt_rows(rows.panel, stacklevel=4)
+        warn_of_dealt_rows(rows.panel, stacklevel=5)
         inputs = Inputs(rows.panel, "long", rows)
     elif estimator.kind_ == "table" and estimator.variable_map is None:
         return read_table(estimator, X, reset=False)
@@ -177,7 +177,7 @@ def _read_part(part, label, chosen):
             for role, names in chosen.items()
         }
         panel = read_long(part, **columns).panel
-        warn_of_dealt_rows(panel)
+        warn_of_dealt_rows(panel, stacklevel=6)
         return Inputs(panel, "long")
     if isinstance(part, pd.DataFrame):
         is_numbered = isinstance(part.index, pd.RangeIndex)

@@ -1,16 +1,18 @@
 """Masked-autoencoder pretraining, and features from it."""
 
-from pathlib import Path
-
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.encoders import StefaLandEncoder
 from stefaland_sk.encoders._cache import as_cache
-from stefaland_sk.estimators._features import Condenser, feature_blocks, feature_kind
+from stefaland_sk.estimators._features import (
+    check_condenser,
+    feature_blocks,
+    feature_kind,
+    fit_condenser,
+)
+from stefaland_sk.estimators._pretrained_model import PretrainedModel
 from stefaland_sk.estimators._pretraining import pretrain
 from stefaland_sk.estimators._pretraining_inputs import is_corpus, read_corpus, read_sites
 from stefaland_sk.estimators._reconstruction import reconstruct
@@ -20,7 +22,9 @@ from stefaland_sk.estimators._training import resolve_device
 _POOLS = [None, "static", "mean", "last", "attention"]
 
 
-class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class StefaLandTransformer(
+    PretrainedModel, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Features of sites from a masked autoencoder of attributes and forcing [1]_.
 
     `fit` hides parts of the forcing series (spans of days) and of the attributes (whole
@@ -359,10 +363,13 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             self._refuse_frame()
         shape = panel.shape[:2] if kind == "days" else (panel.n_sites,)
         features = np.empty((*shape, self._n_features_out), dtype=np.float32)
-        condenser = None if self.n_components is None else self._checked_condenser(kind)
+        if self.n_components is not None:
+            check_condenser(self.condenser_, self.n_components, kind)
         options = {"device": resolve_device(self.device), "cache": as_cache(self.cache)}
         for rows, values in feature_blocks(encoder, panel, kind, **options):
-            features[rows] = values if condenser is None else condenser(values, self.n_components)
+            if self.n_components is not None:
+                values = self.condenser_.apply(values, self.n_components)
+            features[rows] = values
         if inputs.kind != "long":
             return features
         return inputs.rows.to_rows(features) if kind == "days" else features[inputs.rows.site]
@@ -399,7 +406,7 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         >>> from stefaland_sk.datasets import make_catchments
         >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
         >>> model = StefaLandTransformer(d_model=8, max_epochs=1, random_state=0).fit(X)
-        >>> filled = model.reconstruct(X, hide=["pet", "soil"])
+        >>> filled = model.reconstruct(X, hide=["tmax", "soil"])
         >>> bool((filled.variable("prcp") == X.variable("prcp")).all())
         True
         """
@@ -469,101 +476,6 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         device, unlearned = resolve_device(self.device), self._never_hidden(encoder)
         return score_variables(encoder, panels, unlearned, device, spans=spans)
 
-    # ------------------------------------------------------------------ files
-    def save(self, path, **about):
-        """Write the pretrained model (safetensors with a JSON header, no pickle).
-
-        Parameters
-        ----------
-        path : str or Path
-            File to write.
-        **about : str
-            Remarks for the header, such as ``licence`` and ``citation``.
-
-        Returns
-        -------
-        Path
-            The file. That of the unfinished training is removed.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the folder does not exist.
-        """
-        check_is_fitted(self, "encoder_")
-        path = self.encoder_.save(path, about=about)
-        finished, self._finished = getattr(self, "_finished", None), None
-        if finished is not None:
-            Path(finished).unlink(missing_ok=True)
-        return path
-
-    @classmethod
-    def load(cls, path, **parameters):
-        """Read a transformer written by `save`.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-        **parameters : object
-            Parameters to set otherwise than in the pretraining, such as `pool`,
-            `variable_map`, `device` or `cache`.
-
-        Returns
-        -------
-        StefaLandTransformer
-            Fitted; ready for `transform`, `partial_fit` and as a regressor's encoder.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        CheckpointError
-            If the file is damaged, was changed or is of an unknown format.
-        """
-        return cls._of(StefaLandEncoder.load(path), parameters)
-
-    @classmethod
-    def from_pretrained(cls, name_or_path, **parameters):
-        """Read a transformer from a file, a folder or the Hugging Face hub.
-
-        Parameters
-        ----------
-        name_or_path : str or Path
-            A file, a folder with one ``.safetensors`` file, or ``"owner/name"`` on the hub.
-        **parameters : object
-            As for `load`.
-
-        Returns
-        -------
-        StefaLandTransformer
-            Fitted.
-
-        Raises
-        ------
-        FileNotFoundError, CheckpointError
-            As for `load`, and if the hub does not give the model.
-        """
-        return cls._of(StefaLandEncoder.from_pretrained(name_or_path), parameters)
-
-    @classmethod
-    def _of(cls, encoder, parameters):
-        """Make a fitted transformer around an encoder."""
-        config, training = encoder.module.config, encoder.training
-        sizes = ("d_model", "n_layers", "n_heads", "d_feedforward", "d_embedding", "dropout")
-        given = {name: getattr(config, name) for name in (*sizes, "decoder", "patch")}
-        known = set(cls._get_param_names())
-        saved = {k: v for k, v in training.get("parameters", {}).items() if k in known}
-        if "span" in saved:
-            saved["span"] = tuple(saved["span"])  # JSON gives a list
-        window = {"window": encoder.window} if encoder.window else {}
-        model = cls(**{**saved, **given, **window, **parameters})
-        model.encoder_, model.history_ = encoder, []
-        model._remember(is_table=False)
-        condenser = training.get("condenser")
-        model.condenser_ = None if condenser is None else Condenser.from_dict(condenser)
-        return model
-
     # ------------------------------------------------------------------ parts of fit
     def _pretrain(self, X, before=None, **changes):
         """Train on X, from the beginning or from an encoder."""
@@ -579,7 +491,14 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.history_ = found.history if before is None else [*self.history_, *found.history]
         self._finished = changes.get("checkpoint", self.checkpoint)
         self._remember(is_table=inputs.is_table)
-        self._fit_condenser(inputs.panels[: inputs.n_own])
+        self.condenser_ = None
+        if self.n_components is not None:
+            own = inputs.panels[: inputs.n_own]
+            options = {"device": resolve_device(self.device, self.distributed)}
+            self.condenser_ = fit_condenser(
+                self.encoder_, own, self.pool, self.n_components, **options
+            )
+            self.encoder_.training["condenser"] = self.condenser_.to_dict()
         return self
 
     def _check_parameters(self):
@@ -610,59 +529,12 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if len(panels) == 1:  # each part of a corpus may lack much
             self.encoder_.check_coverage(panels[0], self.min_coverage)
 
-    def _remember(self, is_table):
-        """Store which variables the model knows, and by what rules it reads tables."""
-        scaler, training = self.encoder_.scaler, self.encoder_.training
-        self.kind_ = training.get("kind", "series" if scaler.forcing_names else "table")
-        self.forcing_names_ = list(scaler.forcing_names)
-        self.attribute_names_ = list(scaler.attribute_names)
-        if not is_table:  # of which scikit-learn remembers the columns
-            names = self.forcing_names_ + self.attribute_names_
-            self.feature_names_in_ = np.array(names, dtype=object)
-            self.n_features_in_ = len(names)
-
-    def _fit_condenser(self, panels):
-        """Fit the principal components on the sites of X."""
-        self.condenser_ = None
-        if self.n_components is None:
-            return
-        kinds = [feature_kind(self.encoder_, panel, self.pool) for panel in panels]
-        # Sites with attributes only have another kind of features than those with forcing.
-        kind = next((kind for kind in kinds if kind != "static"), "static")
-        device = resolve_device(self.device)
-        parts = (
-            features
-            for panel, its_kind in zip(panels, kinds, strict=True)
-            if its_kind == kind
-            for _, features in feature_blocks(self.encoder_, panel, kind, device=device)
-        )
-        self.condenser_ = Condenser.fit(parts, self.n_components, kind)
-        self.encoder_.training["condenser"] = self.condenser_.to_dict()
-
     # ------------------------------------------------------------------ parts of the rest
     @property
     def _n_features_out(self):
         """Number of features, for scikit-learn."""
         d_model = self.encoder_.d_model  # before `fit` there is none
         return self.n_components or d_model
-
-    def mapped_encoder(self):
-        """Give the encoder, finding its variables by `variable_map`.
-
-        Returns
-        -------
-        StefaLandEncoder
-            `encoder_` itself without a map.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        """
-        check_is_fitted(self, "encoder_")
-        if self.variable_map is None:
-            return self.encoder_
-        return self.encoder_.with_variable_map(self.variable_map)
 
     def _read(self, X):
         """Give the encoder and X as a panel that has enough of its variables."""
@@ -683,22 +555,6 @@ class StefaLandTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def _never_hidden(self, encoder):
         """Names of the attributes that the network has not learned to reconstruct."""
         return encoder.training.get("never_hidden", [])
-
-    def _checked_condenser(self, kind):
-        """Give the function that condenses features of a kind."""
-        condenser = self.condenser_
-        if condenser is None or len(condenser.components) < self.n_components:
-            raise ValueError(
-                f"`n_components`={self.n_components} was set after `fit`, which has kept "
-                f"{0 if condenser is None else len(condenser.components)} components. Fit again."
-            )
-        if condenser.kind != kind:
-            raise ValueError(
-                f"The {self.n_components} components were fitted on features of the kind "
-                f"{condenser.kind!r}, but these are of the kind {kind!r}. Use "
-                "n_components=None, or fit with this `pool`."
-            )
-        return condenser.apply
 
     def _refuse_frame(self):
         """Raise if `set_output` asks for a DataFrame of what has three axes."""

@@ -210,7 +210,7 @@ def test_variables_under_other_names_are_filled_under_the_models(catchments, pre
         units={("rain" if name == "prcp" else name): unit for name, unit in X.units.items()},
     )
     encoder = pretrained.encoder_.with_variable_map({"prcp": "rain"})
-    model = StefaLandTransformer._of(encoder, {"variable_map": {"prcp": "rain"}})
+    model = StefaLandTransformer.from_encoder(encoder, variable_map={"prcp": "rain"})
     filled = model.reconstruct(other, hide=["aridity"])
     assert filled.forcing_names == X.forcing_names
     np.testing.assert_array_equal(filled.forcing, X.forcing)
@@ -331,7 +331,7 @@ def test_an_imported_network_is_scored_as_well(catchments, pretrained):
     X, _ = catchments
     one = pretrained.encoder_
     bare = StefaLandEncoder(one.module, one.scaler, one.window, groups=one.groups)
-    model = StefaLandTransformer._of(bare, {"pool": "mean"})
+    model = StefaLandTransformer.from_encoder(bare, pool="mean")
     assert model.score(X) == pretrained.score(X)
     assert model.transform(X).shape == (6, 8)
 

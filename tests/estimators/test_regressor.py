@@ -1,6 +1,7 @@
 """StefaLand finetuned: what is frozen, what is pretrained on which sites, what is warned of."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from stefaland_sk import (
 )
 from stefaland_sk._core import CheckpointError, DataWarning, LeakageWarning
 from stefaland_sk.datasets import make_catchments
-from stefaland_sk.encoders import StefaLandEncoder
+from stefaland_sk.encoders import FeatureCache, StefaLandEncoder
 from stefaland_sk.model_selection import LeaveRegionOut, SiteKFold
 
 
@@ -152,7 +153,8 @@ def test_a_checkpoint_is_the_transformer_that_wrote_it(
     X, y = catchments
     path = elsewhere.save(tmp_path / "encoder.safetensors")
     expected = make_streamflow(FrozenEstimator(elsewhere)).fit(X, y).predict(X)
-    for encoder in (path, str(path), FrozenEstimator(StefaLandTransformer.load(path))):
+    loaded = StefaLandTransformer.load(path)
+    for encoder in (path, str(path), FrozenEstimator(loaded), loaded.encoder_):
         np.testing.assert_array_equal(
             make_streamflow(encoder).fit(X, y).predict(X), expected, err_msg=str(encoder)
         )
@@ -161,6 +163,54 @@ def test_a_checkpoint_is_the_transformer_that_wrote_it(
 def test_a_frozen_encoder_survives_clone_as_it_is(elsewhere, make_streamflow):
     model = make_streamflow(FrozenEstimator(elsewhere))
     assert clone(model).encoder.estimator is elsewhere
+
+
+def test_the_map_of_a_frozen_transformer_is_used(catchments, make_transformer, make_streamflow):
+    X, y = catchments
+    other = make_transformer().fit(
+        X.assign(attributes=X.attributes.rename(columns={"aridity": "dry"}))
+    )
+    found = StefaLandTransformer.from_encoder(other.encoder_, variable_map={"dry": "aridity"})
+    with pytest.warns(DataWarning, match="lacks 1 of the 32 variables"):
+        make_streamflow(FrozenEstimator(other)).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        make_streamflow(FrozenEstimator(found)).fit(X, y)
+
+
+def test_the_cache_of_a_transformer_serves_the_finetuning(
+    catchments, elsewhere, make_transformer, make_streamflow
+):
+    X, y = catchments
+    cached = StefaLandTransformer.from_encoder(elsewhere.encoder_, cache=FeatureCache())
+    expected = make_streamflow(FrozenEstimator(elsewhere)).fit(X, y).predict(X)
+    for n_hits in (6, 18):  # in predict; in fit and in predict
+        model = make_streamflow(FrozenEstimator(cached)).fit(X, y)
+        np.testing.assert_array_equal(model.predict(X), expected)
+        assert (cached.cache.hits, cached.cache.misses) == (n_hits, 6)
+    cache = FeatureCache()
+    make_streamflow(make_transformer(cache=cache)).fit(X, y).predict(X)
+    assert (cache.hits, cache.misses) == (6, 6)
+
+
+def test_test_sites_among_extra_data_warn(catchments, make_transformer, make_streamflow):
+    X, y = catchments
+    model = make_streamflow(make_transformer(extra=[X[3:]])).fit(X[:3], y.iloc[:3])
+    with pytest.warns(LeakageWarning, match=r"pretrained on 3 of the 3 sites"):
+        model.predict(X[3:])
+
+
+def test_variables_named_for_the_regressor_are_meant_in_pretraining_too(
+    catchments, make_streamflow
+):
+    X, y = catchments
+    X = X.assign(attributes=X.attributes[["p_mean", "aridity"]].assign(q_mean=np.arange(6.0)))
+    with pytest.warns(LeakageWarning, match=r"X holds \['q_mean'\]"):
+        make_streamflow().fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LeakageWarning)
+        model = make_streamflow(attributes=["p_mean", "q_mean"]).fit(X, y)
+    assert model.encoder_.scaler.attribute_names == ["p_mean", "q_mean"]
 
 
 def test_other_kinds_of_encoder_are_refused(catchments, make_streamflow):

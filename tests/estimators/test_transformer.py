@@ -456,7 +456,8 @@ def test_the_score_of_an_untrained_network_is_that_of_the_mean(catchments, make_
 def test_the_score_does_not_depend_on_how_the_model_was_told_to_train(catchments, pretrained):
     X, _ = catchments
     expected = pretrained.score(X)
-    model = clone(pretrained).set_params(
+    model = StefaLandTransformer.from_encoder(
+        pretrained.encoder_,
         batch_size=2,
         random_state=7,
         forcing_ratio=0.1,
@@ -464,8 +465,6 @@ def test_the_score_does_not_depend_on_how_the_model_was_told_to_train(catchments
         variable_weights="learned",
         sampler="paper",
     )
-    model.encoder_ = pretrained.encoder_
-    model._remember(is_table=False)
     assert model.score(X) == expected
 
 
@@ -603,9 +602,9 @@ def test_variables_are_found_under_other_names(catchments, pretrained):
         units={names.get(name, name): unit for name, unit in X.units.items()},
     )
     double = (lambda hot: hot + 0, ["hot"])
-    model = clone(pretrained).set_params(variable_map={**names, "tmax": double})
-    model.encoder_ = pretrained.encoder_
-    model._remember(is_table=False)
+    model = StefaLandTransformer.from_encoder(
+        pretrained.encoder_, variable_map={**names, "tmax": double}
+    )
     expected = pretrained.transform(X)
     np.testing.assert_array_equal(model.transform(other), expected)
     np.testing.assert_array_equal(model.transform(other.to_long()), expected.reshape(-1, 8))
@@ -620,9 +619,7 @@ def test_variables_are_found_under_other_names(catchments, pretrained):
 def test_features_are_looked_up_in_the_cache(catchments, pretrained):
     X, _ = catchments
     cache, expected = FeatureCache(), pretrained.transform(X)
-    model = clone(pretrained).set_params(cache=cache)
-    model.encoder_ = pretrained.encoder_
-    model._remember(is_table=False)
+    model = StefaLandTransformer.from_encoder(pretrained.encoder_, cache=cache)
     for _ in range(2):
         np.testing.assert_array_equal(model.transform(X), expected)
     assert (cache.misses, cache.hits) == (6, 6)
@@ -652,6 +649,14 @@ def test_a_saved_transformer_of_a_table(catchments, make_transformer, tmp_path):
     model = make_transformer().fit(table)
     loaded = StefaLandTransformer.load(model.save(tmp_path / "table.safetensors"))
     np.testing.assert_array_equal(loaded.transform(table), model.transform(table))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_saved_transformer_of_an_array_takes_arrays(catchments, make_transformer, tmp_path):
+    values = catchments[0].attributes.to_numpy()
+    model = make_transformer().fit(values)
+    loaded = StefaLandTransformer.load(model.save(tmp_path / "array.safetensors"))
+    np.testing.assert_array_equal(loaded.transform(values), model.transform(values))
 
 
 def test_remarks_and_settings_are_in_the_header(pretrained, tmp_path):
