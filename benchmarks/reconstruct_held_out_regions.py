@@ -1,0 +1,180 @@
+"""What pretraining learns: reconstruct hidden variables at sites of regions held out.
+
+    python benchmarks/reconstruct_held_out_regions.py CORPUS.toml [--epochs 4] [--out DIR]
+
+The first panel of the corpus is the one that is tested, region by region. For each region an
+encoder is pretrained on everything else: the other regions of the first panel, and the other
+panels without their sites in that region. Then, at each held-out site, every forcing variable is
+hidden on all days, and every attribute together with its group, and reconstructed from the rest.
+The same is asked of a ridge regression on the visible variables (same day's forcing and all
+attributes for a forcing variable; the other groups' attributes with mean and spread of all forcing
+for an attribute), which is fitted on the training sites of the first panel. The skill is one minus
+the mean squared error over that of the training mean.
+
+Encoders are kept in the folder, and unfinished ones are taken up again.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import stefaland_sk
+from stefaland_sk import StefaLandTransformer
+from stefaland_sk.datasets import load_corpus
+
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
+EVERY = 5  # the linear model of a forcing variable is fitted on each fifth day
+
+
+def without_region(panel, region):
+    """Give the sites outside a region; panels without regions stay whole."""
+    if "region" not in panel.sites:
+        return panel
+    return panel[(panel.sites["region"].astype(str) != region).to_numpy()]
+
+
+def linear_model():
+    """Make a ridge regression that takes missing values for the mean."""
+    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(1.0))
+
+
+def skill_of(true, predicted, mean):
+    """Compare squared errors with those of the training mean."""
+    seen = np.isfinite(true)
+    error = np.square(predicted - true)[seen].mean() if seen.any() else np.nan
+    return 1 - error / np.square(mean - true)[seen].mean() if seen.any() else np.nan
+
+
+def linear_skills(train, test):
+    """Give the skill of the linear model for every variable, as {name: skill}."""
+    skills = {}
+    parts = {name: panel.forcing for name, panel in (("train", train), ("test", test))}
+    tables = {"train": train.attributes.to_numpy(), "test": test.attributes.to_numpy()}
+
+    def days(part, name, step):
+        """Same day's other forcing and the site's attributes, for each day of each site."""
+        forcing, table = parts[part][:, ::step], tables[part]
+        others = [i for i, other in enumerate(train.forcing_names) if other != name]
+        fixed = np.repeat(table[:, None], forcing.shape[1], axis=1)
+        inputs = np.concatenate([forcing[:, :, others], fixed], axis=2)
+        column = train.forcing_names.index(name)
+        return inputs.reshape(-1, inputs.shape[2]), forcing[:, :, column].ravel()
+
+    for name in train.forcing_names:
+        X, y = days("train", name, EVERY)
+        kept = np.isfinite(y)
+        model = linear_model().fit(X[kept], y[kept])
+        X, true = days("test", name, 1)
+        skills[name] = skill_of(true, model.predict(X), y[kept].mean())
+    climate = {
+        part: np.concatenate([np.nanmean(f, axis=1), np.nanstd(f, axis=1)], axis=1)
+        for part, f in parts.items()
+    }
+    group_of = {a: g for g, members in train.groups.items() for a in members}
+    for column, name in enumerate(train.attribute_names):
+        group = group_of.get(name)
+        visible = [
+            i
+            for i, other in enumerate(train.attribute_names)
+            if other != name and (group is None or group_of.get(other) != group)
+        ]
+        X = {part: np.concatenate([tables[part][:, visible], climate[part]], 1) for part in parts}
+        y = tables["train"][:, column]
+        kept = np.isfinite(y)
+        if kept.sum() < 2:
+            continue
+        model = linear_model().fit(X["train"][kept], y[kept])
+        skills[name] = skill_of(tables["test"][:, column], model.predict(X["test"]), y[kept].mean())
+    return skills
+
+
+def one_region(panels, region, options):
+    """Pretrain without a region and judge both models there; give tidy rows."""
+    torch.set_num_threads(1)
+    first = panels[0]
+    train = [without_region(panel, region) for panel in panels]
+    test = first[(first.sites["region"].astype(str) == region).to_numpy()]
+    path = Path(options.out) / f"without_region_{region}.safetensors"
+    if path.exists():
+        model = StefaLandTransformer.load(path)
+    else:
+        model = StefaLandTransformer(
+            max_epochs=options.epochs,
+            checkpoint=path.with_suffix(".unfinished"),
+            precision=options.precision,
+            random_state=options.seed,
+            verbose=1,
+        ).fit(train)
+        model.save(path)
+    scores = model.score_variables(test).set_index("variable")
+    linear = linear_skills(train[0], test)
+    rows = []
+    for name in (*first.forcing_names, *first.attribute_names):
+        for kind, skills in (("stefaland", scores["skill"]), ("linear", linear)):
+            role = "forcing" if name in first.forcing_names else "attribute"
+            rows.append(
+                {
+                    "protocol": f"{options.name}-region-held-out",
+                    "model": kind,
+                    "seed": options.seed,
+                    "fold": region,
+                    "variable": name,
+                    "role": role,
+                    "n_sites": test.n_sites,
+                    "metric": "skill",
+                    "value": round(float(skills[name]), 4) if name in skills else np.nan,
+                }
+            )
+    return rows
+
+
+def main():
+    """Parse the command line, run the regions, write the CSV."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus", help="description of the panels, see load_corpus")
+    parser.add_argument("--name", default="camels-us", help="of the protocol")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", default=Path(tempfile.gettempdir()) / "held_out_encoders")
+    parser.add_argument("--output", type=Path, default=RESULTS / "reconstruction.csv")
+    options = parser.parse_args()
+    Path(options.out).mkdir(parents=True, exist_ok=True)
+    panels = load_corpus([options.corpus])
+    regions = sorted(panels[0].sites["region"].astype(str).unique())
+    work = Parallel(n_jobs=options.jobs)(
+        delayed(one_region)(panels, region, options) for region in regions
+    )
+    table = pd.DataFrame([row for rows in work for row in rows])
+    command = f"{Path(options.corpus).name} --epochs {options.epochs} --seed {options.seed}"
+    header = [
+        "Skill of reconstructions at sites of regions held out: 1 - MSE / MSE of the training mean",
+        f"command: python benchmarks/reconstruct_held_out_regions.py {command} "
+        f"--precision {options.precision}",
+        f"versions: python {platform.python_version()}, torch {torch.__version__}, "
+        f"stefaland-sk {stefaland_sk.__version__}",
+        f"machine: {platform.machine()}, {os.cpu_count()} cores, {options.jobs} jobs",
+        f"date: {datetime.date.today().isoformat()}",
+    ]
+    with open(options.output, "w", newline="", encoding="utf-8") as file:
+        file.write("".join(f"# {line}\n" for line in header))
+        table.to_csv(file, index=False, lineterminator="\n")
+    median = table.groupby(["role", "variable", "model"], sort=False)["value"].median()
+    print(median.unstack().to_string())
+
+
+if __name__ == "__main__":
+    main()
