@@ -93,22 +93,13 @@ def score_variables(encoder, panels, unlearned, device, *, spans):
     for panel in panels:
         for _, block in loaded_blocks(panel):
             inputs = encoder.scale(block)
-            keys = _site_numbers(block.site_ids), _step_numbers(block)
-            if inputs.forcing is not None:
-                for column in range(run.n_forcings):
-                    hide = _hide_one(run, column, spans)
-                    for lot in run.lots(inputs, keys, hide, overlap=True, alone=False):
-                        sums[column] += _column_sums(run, lot, column)
-            made, none = np.full(inputs.attributes.shape, np.nan), np.zeros(run.n_forcings, bool)
-            for columns in units.values():
-                hidden = np.isin(np.arange(run.n_attributes), columns)
-                made[:, hidden] = run.fill(inputs, none, hidden, alone=False)[1][:, hidden]
-            found.append((inputs.attributes.astype(np.float64), made))
+            sums += _forcing_sums(run, inputs, block, spans)
+            found.append((inputs.attributes, _attributes_made(run, inputs, units)))
     rows = []
     group_of = {name: group for group, names in encoder.groups.items() for name in names}
     for column, name in enumerate(scaler.forcing_names):
         rows.append((name, "forcing", *_numeric_scores(*sums[column], scaler.forcing_std[column])))
-    true, made = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    true, made = (np.concatenate(parts).astype(float) for parts in zip(*found, strict=True))
     for column, name in enumerate(scaler.attribute_names):
         if name in unlearned:
             continue
@@ -138,6 +129,32 @@ def _attribute_units(encoder, unlearned):
     return units
 
 
+def _attributes_made(run, inputs, units):
+    """Reconstruct each unit of attributes from all else; NaN where none of it is known."""
+    made, no_forcing = np.full(inputs.attributes.shape, np.nan), np.zeros(run.n_forcings, bool)
+    for columns in units.values():
+        hidden = np.isin(np.arange(run.n_attributes), columns)
+        if not np.isnan(inputs.attributes[:, hidden]).all():
+            made[:, hidden] = run.fill(inputs, no_forcing, hidden, alone=False)[1][:, hidden]
+    return made
+
+
+def _forcing_sums(run, inputs, block, spans):
+    """Hide each forcing variable; sum errors and squared values, and count, for each."""
+    sums = np.zeros((run.n_forcings, 3))
+    if inputs.forcing is None:
+        return sums
+    keys = _site_numbers(block.site_ids), _step_numbers(block)
+    for column in np.flatnonzero(~np.isnan(inputs.forcing).all(axis=(0, 1))):
+        hide = _hide_one(run, column, spans)
+        for lot in run.lots(inputs, keys, hide, overlap=True, alone=False):
+            errors, count = lot.errors(run.loss)[:, column]
+            mean = lot.made._replace(forcing=torch.zeros_like(lot.made.forcing))
+            squares = replace(lot, made=mean).errors(run.loss)[0, column]  # scaled, the mean is 0
+            sums[column] += errors, squares, count
+    return sums
+
+
 def _hide_one(run, column, spans):
     """Give the function that hides one forcing variable, on all days or in spans of them."""
     forcing = np.arange(run.n_forcings) == column
@@ -151,14 +168,6 @@ def _hide_one(run, column, spans):
         return drawn & everywhere, none
 
     return hide
-
-
-def _column_sums(run, lot, column):
-    """Sum errors and squared values of one hidden forcing variable, and count them."""
-    errors, count = lot.errors(run.loss)[:, column]
-    mean = lot.made._replace(forcing=torch.zeros_like(lot.made.forcing))
-    squares = replace(lot, made=mean).errors(run.loss)[0, column]  # scaled, the mean is 0
-    return errors, squares, count
 
 
 def _numeric_scores(errors, squares, n, std):
