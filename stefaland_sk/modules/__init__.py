@@ -14,8 +14,6 @@ from ._losses import (
     get_loss,
     mse_loss,
     nse_loss,
-    reconstruction_errors,
-    reconstruction_loss,
     rmse_loss,
 )
 from ._mae import MaskedAutoencoder
@@ -39,8 +37,6 @@ __all__ = [
     "make_keys",
     "mse_loss",
     "nse_loss",
-    "reconstruction_errors",
-    "reconstruction_loss",
     "rmse_loss",
     "sample_masks",
 ]

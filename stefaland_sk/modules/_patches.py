@@ -1,5 +1,7 @@
 """Several days in one token: join them before the encoder, tell them apart behind it."""
 
+import math
+
 from torch import nn
 
 
@@ -64,7 +66,8 @@ class Patches(nn.Module):
         Tensor of shape (n_sites, n_times, d_model)
             Features.
         """
-        return self.expand(tokens).reshape(days.shape) + self.bypass(days)
+        scale = math.sqrt(days.shape[-1])  # embeddings start small; the encoder scales alike
+        return self.expand(tokens).reshape(days.shape) + self.bypass(days * scale)
 
     def repeat(self, tokens):
         """Return each token once for each of its days."""

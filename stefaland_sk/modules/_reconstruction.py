@@ -150,9 +150,7 @@ class ReconstructionLoss(nn.Module):
         counts : int64 Tensor of shape (n_forcings + n_attributes,)
             Numbers of such entries.
         """
-        scale = None
-        if self.error_scale == "site":
-            scale = self._site_scale(truth)
+        scale = self._site_scale(truth) if self.error_scale == "site" else None
         sums, counts = _squared_errors("forcing", reconstruction.forcing, truth, scale)
         attribute_sums, attribute_counts = _squared_errors(
             "attributes", reconstruction.attributes, truth
@@ -161,13 +159,12 @@ class ReconstructionLoss(nn.Module):
             attribute_sums, attribute_counts = self._class_errors(
                 reconstruction.logits, truth, attribute_sums, attribute_counts
             )
-        sums = torch.cat([sums, attribute_sums])
-        if len(sums) != len(self.weights):
+        if (len(sums), len(attribute_sums)) != (self.n_forcings, self.n_attributes):
             raise ValueError(
                 f"The loss is of {self.n_forcings} forcing variables and {self.n_attributes} "
-                f"attributes; got {len(counts)} and {len(attribute_counts)}."
+                f"attributes; got {len(sums)} and {len(attribute_sums)}."
             )
-        return sums, torch.cat([counts, attribute_counts])
+        return torch.cat([sums, attribute_sums]), torch.cat([counts, attribute_counts])
 
     def forward(self, reconstruction, truth):
         """Return the loss of a batch.

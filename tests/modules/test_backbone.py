@@ -31,7 +31,7 @@ def test_layer_equals_the_layer_of_torch():
 
 
 def test_positions_are_added_before_the_scaling():
-    backbone = Backbone(BackboneConfig(1, 0, d_model=16, n_layers=0 + 1)).eval()
+    backbone = Backbone(BackboneConfig(1, 0, d_model=16, n_layers=1)).eval()
     tokens = torch.zeros(1, 4, 16)
     rows = torch.cat([backbone.position[:3], backbone.position[-1:]])
     expected = backbone.norm(backbone.layers[0](rows[None] * math.sqrt(16)))
@@ -48,7 +48,20 @@ def test_static_token_keeps_its_row_in_windows_of_any_length(row):
         assert torch.equal(backbone._positions(n_times), expected)
 
 
-def test_window_longer_than_the_table():
-    backbone = Backbone(BackboneConfig(1, 0, d_model=4, max_length=8))
-    with pytest.raises(ValueError, match=r"at most 7 steps.*got 8. Encode longer series"):
-        backbone(torch.zeros(1, 9, 4))
+@pytest.mark.parametrize("patch", [3, 7])
+def test_position_table_has_one_row_per_patch(patch):
+    backbone = Backbone(BackboneConfig(1, 0, d_model=4, max_length=8, patch=patch))
+    n_patches = -(-7 // patch)
+    assert len(backbone.position) == n_patches + 1
+    assert torch.equal(backbone._positions(n_patches), backbone.position)
+
+
+def test_attention_in_bfloat16_is_near_float32():
+    layer = EncoderLayer(16, 4, 32).eval()
+    tokens = torch.randn(3, 7, 16, generator=torch.Generator().manual_seed(0))
+    expected = layer(tokens)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(layer(tokens), expected, atol=0.05, rtol=0.05)
+    got = layer.bfloat16()(tokens.bfloat16())
+    assert got.dtype == torch.bfloat16
+    torch.testing.assert_close(got.float(), expected, atol=0.05, rtol=0.05)

@@ -9,6 +9,7 @@ from stefaland_sk._core._config import BackboneConfig, MaskConfig, VariableGroup
 
 CONFIGS = [
     BackboneConfig(5, 26, d_model=64, static_position=365),
+    BackboneConfig(5, 2, decoder="transformer", patch=8, n_classes=(0, 3)),
     MaskConfig(sampler="paper", span=(12, 36)),
     VariableGroup(forcings=(1,), attributes=(0, 3)),
 ]
@@ -36,6 +37,22 @@ def test_static_row_is_the_last_one_by_default():
     assert BackboneConfig(1, 0, static_position=0).static_row == 0
 
 
+def test_patches_share_the_rows_of_the_position_table():
+    config = BackboneConfig(1, 0, max_length=366, patch=7)
+    assert config.n_positions == 53 + 1
+    assert config.static_row == 53
+
+
+def test_columns_are_numeric_or_categorical():
+    config = BackboneConfig(1, 3, n_classes=[0, 3, 0])
+    assert config.n_classes == (0, 3, 0)
+    assert (config.numeric_columns, config.class_columns) == ((0, 2), (1,))
+
+
+def test_no_classes_can_be_said_in_two_ways():
+    assert BackboneConfig(1, 3, n_classes=(0, 0, 0)) == BackboneConfig(1, 3)
+
+
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
@@ -47,6 +64,13 @@ def test_static_row_is_the_last_one_by_default():
         ({"static_position": 1000}, ValueError, r"`static_position` must lie in \[0, 999\]"),
         ({"d_model": 30}, ValueError, "`d_model` must be divisible by `n_heads`=4. Got 30"),
         ({"attribute_mask_style": "table"}, ValueError, r"must be one of \['vector', 'scalar'\]"),
+        ({"decoder": "rnn"}, ValueError, "`decoder` must be one of .*Got 'rnn'"),
+        ({"n_decoder_layers": 0}, ValueError, "`n_decoder_layers` must lie in"),
+        ({"patch": 0}, ValueError, "`patch` must lie in"),
+        ({"patch": 7, "static_position": 144}, ValueError, r"must lie in \[0, 143\]"),
+        ({"n_classes": (0, 3)}, ValueError, "each of the 26 attributes, or none. Got 2"),
+        ({"n_classes": (1,) * 26}, ValueError, "at least 2 for a categorical one. Got 1"),
+        ({"n_classes": (-2,) * 26}, ValueError, "`n_classes` must lie in"),
         ({"n_forcings": 0, "n_attributes": 0}, ValueError, "must be at least 1.*Got 0 and 0"),
     ],
 )

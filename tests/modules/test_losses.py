@@ -8,8 +8,6 @@ from stefaland_sk.modules import (
     get_loss,
     mse_loss,
     nse_loss,
-    reconstruction_errors,
-    reconstruction_loss,
     rmse_loss,
 )
 
@@ -106,47 +104,3 @@ def test_losses_name_what_does_not_fit():
         get_loss("nse")(y, y, None)
     with pytest.raises(ValueError, match=r"`loss` must be one of .*Got 'kge'"):
         get_loss("kge")
-
-
-def test_reconstruction_counts_hidden_and_observed_entries_only():
-    """Two variables; the errors of the visible and of the missing one are not seen."""
-    true = torch.tensor([[[1.0, 3.0], [NAN, 1.0]]])
-    hidden = torch.tensor([[[True, False], [True, True]]])
-    predicted = torch.tensor([[[3.0, 9.0], [9.0, 2.0]]])
-    errors, counts = reconstruction_errors(predicted, true, hidden)
-    assert errors.tolist() == [4, 1]
-    assert counts.tolist() == [1, 1]
-
-
-def test_reconstruction_loss_is_a_mean_over_variables_with_entries():
-    true, attributes = torch.zeros(1, 4, 3), torch.zeros(1, 2)
-    hidden = torch.zeros(1, 4, 3, dtype=bool)
-    hidden[0, :, 0], hidden[0, 0, 1] = True, True  # four entries of one, one of another
-    predicted = torch.tensor([1.0, 3.0, 100.0]).expand(1, 4, 3)
-    hidden_attributes = torch.tensor([[True, False]])
-    loss = reconstruction_loss(
-        predicted,
-        true,
-        hidden,
-        attributes + 2,
-        attributes,
-        hidden_attributes,
-        attribute_weight=0.25,
-    )
-    assert loss.item() == pytest.approx((1 + 9) / 2 + 0.25 * 4)
-
-
-def test_reconstruction_loss_of_nothing_is_zero():
-    forcing = torch.ones(2, 5, 3, requires_grad=True)
-    attributes = torch.ones(2, 4, requires_grad=True)
-    none = torch.zeros(2, 5, 3, dtype=bool), torch.zeros(2, 4, dtype=bool)
-    missing = torch.full((2, 5, 3), NAN)
-    loss = reconstruction_loss(forcing, missing, none[0], attributes, attributes, none[1])
-    loss.backward()
-    assert loss.item() == 0
-    assert not forcing.grad.any()
-
-
-def test_reconstruction_refuses_different_shapes():
-    with pytest.raises(ValueError, match=r"`predicted`, `true` and `hidden` must have one shape"):
-        reconstruction_errors(torch.zeros(2, 3), torch.zeros(3), torch.zeros(2, 3).bool())
