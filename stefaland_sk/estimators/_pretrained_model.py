@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk.encoders import StefaLandEncoder
 from stefaland_sk.estimators._features import Condenser
+from stefaland_sk.estimators._pretraining import kept_parameters
 
 
 class PretrainedModel:
@@ -107,10 +108,7 @@ class PretrainedModel:
         config, training = encoder.module.config, encoder.training
         sizes = ("d_model", "n_layers", "n_heads", "d_feedforward", "d_embedding", "dropout")
         given = {name: getattr(config, name) for name in (*sizes, "decoder", "patch")}
-        known = set(cls._get_param_names())
-        saved = {k: v for k, v in training.get("parameters", {}).items() if k in known}
-        if "span" in saved:
-            saved["span"] = tuple(saved["span"])  # JSON gives a list
+        saved = kept_parameters(training, cls._get_param_names())
         window = {"window": encoder.window} if encoder.window else {}
         model = cls(**{**saved, **given, **window, **parameters})
         model.encoder_, model.history_ = encoder, []

@@ -171,6 +171,28 @@ def pretrain(model, inputs, parameters, *, before=None, **changes):
     return Pretrained(net, encoder, history, final_weights(net.criterion_, scaler))
 
 
+def kept_parameters(training, known):
+    """Give the parameters that a checkpoint has kept.
+
+    Parameters
+    ----------
+    training : dict
+        Settings of the training, from the header.
+    known : collection of str
+        Parameters that there are. A file may come from another version.
+
+    Returns
+    -------
+    dict
+        Parameters, without those that say nothing at another place: no file can name paths.
+    """
+    kept = training.get("parameters", {})
+    kept = {name: kept[name] for name in kept if name in known and name not in _LOCAL}
+    if "span" in kept:
+        kept["span"] = tuple(kept["span"])  # JSON gives a list
+    return kept
+
+
 def _saved(parameters):
     """Pick the parameters that go into the header of a checkpoint, as JSON can hold them."""
     return {name: _plain(v) for name, v in parameters.items() if name not in _LOCAL}

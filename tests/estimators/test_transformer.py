@@ -669,6 +669,16 @@ def test_remarks_and_settings_are_in_the_header(pretrained, tmp_path):
     assert encoder.training["train_loss"] == pytest.approx(pretrained.history_[-1]["train_loss"])
 
 
+def test_a_file_names_no_paths_and_no_unknown_parameters(pretrained):
+    one = pretrained.encoder_
+    settings = {"cache": "/elsewhere", "checkpoint": "/elsewhere", "of_later": 1, "lr": 0.5}
+    encoder = StefaLandEncoder(
+        one.module, one.scaler, one.window, training={"parameters": settings}
+    )
+    model = StefaLandTransformer.from_encoder(encoder)
+    assert (model.cache, model.checkpoint, model.lr) == (None, None, 0.5)
+
+
 def test_parameters_can_be_changed_on_loading(catchments, pretrained, tmp_path):
     X, _ = catchments
     path = pretrained.save(tmp_path / "m.safetensors")
