@@ -1,6 +1,6 @@
 """What pretraining learns: reconstruct hidden variables at sites of regions held out.
 
-    python benchmarks/reconstruct_held_out_regions.py CORPUS.toml [--epochs 4] [--out DIR]
+    python benchmarks/reconstruct_held_out_regions.py [CORPUS.toml] [--epochs 4]
 
 The first panel of the corpus is the one that is tested, region by region. For each region an
 encoder is pretrained on everything else: the other regions of the first panel, and the other
@@ -11,7 +11,7 @@ attributes for a forcing variable; the other groups' attributes with mean and sp
 for an attribute), which is fitted on the training sites of the first panel. The skill is one minus
 the mean squared error over that of the training mean.
 
-Encoders are kept in the folder, and unfinished ones are taken up again.
+Encoders are kept in the folder --out, and unfinished ones are taken up again.
 """
 
 import argparse
@@ -50,16 +50,18 @@ def linear_model():
     return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(1.0))
 
 
-def skill_of(true, predicted, mean):
-    """Compare squared errors with those of the training mean."""
-    seen = np.isfinite(true)
-    error = np.square(predicted - true)[seen].mean() if seen.any() else np.nan
-    return 1 - error / np.square(mean - true)[seen].mean() if seen.any() else np.nan
+def mean_square(error):
+    """Give the mean of the squares of what is not missing."""
+    return float(np.nanmean(np.square(error))) if np.isfinite(error).any() else np.nan
 
 
-def linear_skills(train, test):
-    """Give the skill of the linear model for every variable, as {name: skill}."""
-    skills = {}
+def linear_errors(train, test):
+    """Give the mean squared errors of the linear model, and of the training mean, by variable."""
+    linear, constant = {}, {}
+
+    def compare(name, true, predicted, mean):
+        linear[name], constant[name] = mean_square(predicted - true), mean_square(mean - true)
+
     parts = {name: panel.forcing for name, panel in (("train", train), ("test", test))}
     tables = {"train": train.attributes.to_numpy(), "test": test.attributes.to_numpy()}
 
@@ -77,7 +79,7 @@ def linear_skills(train, test):
         kept = np.isfinite(y)
         model = linear_model().fit(X[kept], y[kept])
         X, true = days("test", name, 1)
-        skills[name] = skill_of(true, model.predict(X), y[kept].mean())
+        compare(name, true, model.predict(X), y[kept].mean())
     climate = {
         part: np.concatenate([np.nanmean(f, axis=1), np.nanstd(f, axis=1)], axis=1)
         for part, f in parts.items()
@@ -96,8 +98,8 @@ def linear_skills(train, test):
         if kept.sum() < 2:
             continue
         model = linear_model().fit(X["train"][kept], y[kept])
-        skills[name] = skill_of(tables["test"][:, column], model.predict(X["test"]), y[kept].mean())
-    return skills
+        compare(name, tables["test"][:, column], model.predict(X["test"]), y[kept].mean())
+    return linear, constant
 
 
 def one_region(panels, region, options):
@@ -119,10 +121,10 @@ def one_region(panels, region, options):
         ).fit(train)
         model.save(path)
     scores = model.score_variables(test).set_index("variable")
-    linear = linear_skills(train[0], test)
+    linear, constant = linear_errors(train[0], test)
     rows = []
-    for name in (*first.forcing_names, *first.attribute_names):
-        for kind, skills in (("stefaland", scores["skill"]), ("linear", linear)):
+    for name in constant:
+        for kind, error in (("stefaland", scores["rmse"][name] ** 2), ("linear", linear[name])):
             role = "forcing" if name in first.forcing_names else "attribute"
             rows.append(
                 {
@@ -134,7 +136,7 @@ def one_region(panels, region, options):
                     "role": role,
                     "n_sites": test.n_sites,
                     "metric": "skill",
-                    "value": round(float(skills[name]), 4) if name in skills else np.nan,
+                    "value": round(float(1 - error / constant[name]), 4),
                 }
             )
     return rows
@@ -143,7 +145,12 @@ def one_region(panels, region, options):
 def main():
     """Parse the command line, run the regions, write the CSV."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", help="description of the panels, see load_corpus")
+    parser.add_argument(
+        "corpus",
+        nargs="?",
+        default=Path(__file__).with_name("corpus.toml"),
+        help="description of the panels, see load_corpus (default: that beside this script)",
+    )
     parser.add_argument("--name", default="camels-us", help="of the protocol")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
