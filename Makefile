@@ -43,6 +43,7 @@ $(VENV)/.torch:
 	@touch $@
 
 EXTRAS_demo := data,plots
+EXTRAS_bench := data,zarr
 EXTRAS_test := test
 EXTRAS_docs := docs,data
 
@@ -71,8 +72,11 @@ docs: $(VENV)/.ready-docs
 examples: $(VENV)/.ready-demo
 	@set -e; for file in examples/plot_*.py; do echo "$$file"; $(BIN)/python "$$file"; done
 
-bench: $(VENV)/.ready-demo
-	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+# What needs the development data, or hours, is started by hand.
+BENCHMARKS := benchmarks/panel_cross_validate.py benchmarks/pretraining.py
+
+bench: $(VENV)/.ready-bench
+	@set -e; for file in $(BENCHMARKS); do echo "$$file"; $(BIN)/python "$$file"; done
 
 clean:
 	rm -rf docs/_build docs/auto_examples docs/api/generated build dist .pytest_cache .ruff_cache

@@ -13,11 +13,9 @@ Ratios are long / panel of the same round; the CSV holds the median over rounds.
 """
 
 import argparse
-import datetime
 import json
 import os
 import pickle
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,18 +24,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import sklearn
+from _results import ONE_THREAD, RESULTS, peak_mib, write_results
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import GroupKFold, cross_validate
 
-import stefaland_sk
 from stefaland_sk.data import Panel, site_of_samples
 
 N_SITES, N_TIMES, N_FORCINGS, N_ATTRIBUTES, SEED = 531, 3652, 5, 27, 0
 FORMS, ESTIMATORS = ("panel", "long"), ("blind", "reading")
-RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 OUTPUT = RESULTS / "panel_cross_validate.csv"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class Trivial(RegressorMixin, BaseEstimator):
@@ -92,12 +87,6 @@ def make_files(folder):
     for form, pair in (("panel", (panel, target)), ("long", (frame, rows))):
         with open(folder / f"{form}.pkl", "wb") as file:
             pickle.dump(pair, file, protocol=5)
-
-
-def peak_mib():
-    """Give the peak of this process's memory [MiB]; VmHWM, unlike ru_maxrss, is its own."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def measure(path, form, estimator):
@@ -203,29 +192,21 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         make_files(Path(folder))
         results = summarise(collect(Path(folder), options.rounds))
-    versions = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "pandas": pd.__version__,
-        "scikit-learn": sklearn.__version__,
-        "stefaland-sk": stefaland_sk.__version__,
-    }
-    header = [
+    write_results(
+        options.output,
+        results,
         f"5-fold cross_validate of a trivial estimator; {N_SITES} sites x {N_TIMES} days, "
         f"{N_FORCINGS} forcings, {N_ATTRIBUTES} attributes, float32; medians of rounds",
-        f"command: python benchmarks/panel_cross_validate.py --rounds {options.rounds}",
-        "versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()),
-        f"machine: {platform.machine()}, {os.cpu_count()} cores shared with other work, 1 thread",
-        f"seed: {SEED}, date: {datetime.date.today().isoformat()}",
-        "held: arrays and index of X and y; loaded, peak: resident memory above that of the "
-        "process after its imports, once X and y are read and at its highest; the wall-clock time "
-        "suffers from other work on the machine, the cpu time less",
-    ]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    with open(options.output, "w", newline="", encoding="utf-8") as file:
-        file.write("".join(f"# {line}\n" for line in header))
-        results.to_csv(file, index=False, lineterminator="\n")
-    print(results.to_string(index=False))
+        command=f"benchmarks/panel_cross_validate.py --rounds {options.rounds}",
+        packages=["numpy", "pandas", "scikit-learn"],
+        seed=SEED,
+        machine="1 thread",
+        notes=[
+            "held: arrays and index of X and y; loaded, peak: resident memory above that of the "
+            "process after its imports, once X and y are read and at its highest; the wall-clock "
+            "time suffers from other work on the machine, the cpu time less"
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -21,10 +21,8 @@ epoch is measured beside each, and taken off: what is compared is training.
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -35,13 +33,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from _results import ONE_THREAD, RESULTS, peak_mib, write_results
 from torch import nn
 
-import stefaland_sk
 from stefaland_sk import Panel, StefaLandTransformer
 
-RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SEED, WINDOW, BATCH, N_FORCINGS, N_ATTRIBUTES = 0, 365, 32, 5, 26
 N_SITES, N_YEARS = 64, 10  # 640 windows, 20 batches: one epoch of ours
 SIZES = {
@@ -202,12 +198,6 @@ def transformer(n_epochs, **parameters):
     return StefaLandTransformer(**{**fixed, **parameters})
 
 
-def peak_mib():
-    """Give the peak of this process's memory [MiB]; VmHWM, unlike ru_maxrss, is its own."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
 def measure(case):
     """Run in a fresh process: fit without and with one epoch; print rate and memory."""
     torch.set_num_threads(1)
@@ -319,24 +309,22 @@ def main():
         measure(json.loads(options.measure))
         return
     results = summarise(collect(options.parts, options.rounds))
-    command = f"--rounds {options.rounds} --parts {' '.join(options.parts)}"
-    header = [
+    write_results(
+        options.output,
+        results,
         f"Pretraining on {N_SITES} sites x {N_YEARS} years, {N_FORCINGS} forcings, {N_ATTRIBUTES} "
         f"attributes, windows of {WINDOW} days in batches of {BATCH}; medians of rounds",
-        f"command: python benchmarks/pretraining.py {command}",
-        f"versions: python {platform.python_version()}, torch {torch.__version__}, "
-        f"stefaland-sk {stefaland_sk.__version__}",
-        f"machine: {platform.machine()}, {os.cpu_count()} cores shared with other work, 1 thread",
-        f"seed: {SEED}, date: {datetime.date.today().isoformat()}",
-        "samples/s, days/s: windows, and days in them, per second of CPU time of training; peak: "
-        "resident memory [MiB] above that of the process after its imports; corpus: size on disk, "
-        "uncompressed [MiB]",
-    ]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    with open(options.output, "w", newline="", encoding="utf-8") as file:
-        file.write("".join(f"# {line}\n" for line in header))
-        results.to_csv(file, index=False, lineterminator="\n")
-    print(results.to_string(index=False))
+        command=f"benchmarks/pretraining.py --rounds {options.rounds} "
+        f"--parts {' '.join(options.parts)}",
+        packages=["torch"],
+        seed=SEED,
+        machine="1 thread",
+        notes=[
+            "samples/s, days/s: windows, and days in them, per second of CPU time of training; "
+            "peak: resident memory [MiB] above that of the process after its imports; corpus: size "
+            "on disk, uncompressed [MiB]"
+        ],
+    )
 
 
 if __name__ == "__main__":

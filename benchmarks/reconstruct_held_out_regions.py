@@ -15,26 +15,22 @@ Encoders are kept in the folder --out, and unfinished ones are taken up again.
 """
 
 import argparse
-import datetime
-import os
-import platform
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from _results import RESULTS, write_results
 from joblib import Parallel, delayed
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import stefaland_sk
 from stefaland_sk import StefaLandTransformer
 from stefaland_sk.datasets import load_corpus
 
-RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 EVERY = 5  # the linear model of a forcing variable is fitted on each fifth day
 
 
@@ -166,19 +162,16 @@ def main():
         delayed(one_region)(panels, region, options) for region in regions
     )
     table = pd.DataFrame([row for rows in work for row in rows])
-    command = f"{Path(options.corpus).name} --epochs {options.epochs} --seed {options.seed}"
-    header = [
+    write_results(
+        options.output,
+        table,
         "Skill of reconstructions at sites of regions held out: 1 - MSE / MSE of the training mean",
-        f"command: python benchmarks/reconstruct_held_out_regions.py {command} "
+        command=f"benchmarks/reconstruct_held_out_regions.py --epochs {options.epochs} "
         f"--precision {options.precision}",
-        f"versions: python {platform.python_version()}, torch {torch.__version__}, "
-        f"stefaland-sk {stefaland_sk.__version__}",
-        f"machine: {platform.machine()}, {os.cpu_count()} cores, {options.jobs} jobs",
-        f"date: {datetime.date.today().isoformat()}",
-    ]
-    with open(options.output, "w", newline="", encoding="utf-8") as file:
-        file.write("".join(f"# {line}\n" for line in header))
-        table.to_csv(file, index=False, lineterminator="\n")
+        packages=["torch", "scikit-learn"],
+        seed=options.seed,
+        machine=f"{options.jobs} jobs of 1 thread",
+    )
     median = table.groupby(["role", "variable", "model"], sort=False)["value"].median()
     print(median.unstack().to_string())
 
