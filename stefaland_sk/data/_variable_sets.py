@@ -137,8 +137,9 @@ def get_variable_set(name):
 
     Notes
     -----
-    Three sets hold variables that stand for a target (`VariableSet.target_derived`), because
-    their source has them. Leave these out where sites or regions are held out.
+    Four sets ("caravan", "global_26", "global_48" and "soil_moisture") hold variables that stand
+    for a target or are computed from one (`VariableSet.target_derived`), because their source
+    has them. Leave these out where sites or regions are held out.
 
     References
     ----------
