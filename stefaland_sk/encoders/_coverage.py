@@ -8,7 +8,7 @@ from stefaland_sk._core import CheckpointError, DataWarning, check_number
 from stefaland_sk.data import normalise_unit
 from stefaland_sk.data._units import conversion
 
-_NO_WAY = "none known"
+_NO_WAY, _FUNCTION = "none known", "function"
 
 
 def coverage_table(variable_map, panel):
@@ -32,7 +32,7 @@ def coverage_table(variable_map, panel):
         wanted = variable_map.units.get(name)
         there = how = None
         if source is not None and source.function is not None:
-            how = "function"
+            how = _FUNCTION
         elif source is not None:
             there = normalise_unit(panel.units.get(source.names[0]))
             how = _describe(there, wanted)
@@ -60,7 +60,8 @@ def check_table(table, min_coverage):
     Warns
     -----
     DataWarning
-        If some variables are not found.
+        If some variables are not found, or if the unit of some is not told and that of
+        others is.
     """
     check_number("min_coverage", min_coverage, low=0, high=1)
     for role, part in table.groupby("role", sort=False):
@@ -90,6 +91,18 @@ def check_table(table, min_coverage):
             f"stand in for them:\n{text}",
             DataWarning,
             stacklevel=3,  # who called `StefaLandEncoder.check_coverage`
+        )
+    untold = table[table["found"] & table["unit_panel"].isna() & table["unit_encoder"].notna()]
+    untold = untold[untold["conversion"] != _FUNCTION]
+    # A panel that tells no unit at all, such as a table, leaves them to its owner.
+    if len(untold) and table["unit_panel"].notna().any():
+        listed = ", ".join(f"{row.variable} [{row.unit_encoder}]" for row in untold.itertuples())
+        warnings.warn(
+            f"X does not tell the unit of {len(untold)} variables that it has, which are taken to "
+            f"be in those of the encoder: {listed}. Tell them with `panel.assign(units={{...}})`, "
+            "so that they can be compared.",
+            DataWarning,
+            stacklevel=3,
         )
 
 

@@ -63,6 +63,12 @@ class PretrainedModel:
             If there is no such file.
         CheckpointError
             If the file is damaged, was changed or is of an unknown format.
+
+        Notes
+        -----
+        As with any estimator, `fit` begins anew, and so do a pipeline and a cross-validation,
+        which fit copies of their steps. ``sklearn.frozen.FrozenEstimator(model)`` keeps in them
+        what was pretrained.
         """
         return cls.from_encoder(StefaLandEncoder.load(path), **parameters)
 

@@ -481,7 +481,9 @@ class StefaLandTransformer(
         """Train on X, from the beginning or from an encoder."""
         self._check_parameters()
         inputs = read_corpus(self, X, goes_on=before is not None)
-        if before is not None:
+        if before is None:
+            self._check_map(inputs.panels)
+        else:
             self._check_going_on(inputs.panels)
         # A subclass may have parameters that say nothing here.
         names = StefaLandTransformer._get_param_names()
@@ -516,6 +518,18 @@ class StefaLandTransformer(
             raise ValueError(
                 "`checkpoint` needs a `random_state`: without one, a training that goes on would "
                 "be another one. Use random_state=0, say."
+            )
+
+    def _check_map(self, panels):
+        """Raise if the map cannot fit what is about to be learned, before any work."""
+        there = {name for panel in panels for name in panel.forcing_names + panel.attribute_names}
+        unknown = [name for name in self.variable_map or {} if name not in there]
+        if unknown:
+            raise ValueError(
+                f"`variable_map` names {unknown[0]!r}, but `fit` learns the variables of X, which "
+                "have no such name; the map is for data that come later. If this model is "
+                "pretrained already, and a pipeline or a cross-validation has fitted it anew, give "
+                "them `sklearn.frozen.FrozenEstimator(model)`."
             )
 
     def _check_going_on(self, panels):

@@ -196,6 +196,20 @@ def test_of_a_table_only_attributes_are_asked(catchments, encoder, recwarn):
     assert not recwarn
 
 
+def test_units_that_are_told_of_some_variables_only_are_asked_for(catchments, encoder, recwarn):
+    units = {name: unit for name, unit in catchments.units.items() if name != "high_prec_freq"}
+    some = Panel.from_table(catchments.attributes, units=units)
+    encoder.check_coverage(some, 1.0)
+    (warning,) = recwarn
+    assert warning.category is DataWarning
+    assert warning.filename == __file__
+    assert str(warning.message).startswith("X does not tell the unit of 1 variables")
+    assert "high_prec_freq [d/yr]. Tell them" in str(warning.message)
+    mapped = encoder.with_variable_map({"high_prec_freq": (np.copy, ["high_prec_freq"])})
+    mapped.check_coverage(some, 1.0)  # a function gives the encoder's unit
+    assert len(recwarn) == 1
+
+
 def test_units_without_a_way_are_refused(catchments, encoder):
     odd = catchments.assign(units={"tmax": "m", "p_mean": "in/d"})
     with pytest.raises(

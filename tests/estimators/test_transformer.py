@@ -9,6 +9,8 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -614,6 +616,26 @@ def test_variables_are_found_under_other_names(catchments, pretrained):
     assert model.score(other) == pytest.approx(pretrained.score(X), rel=1e-6)
     with pytest.raises(ValueError, match="`variable_map` names 'snow'"):
         model.set_params(variable_map={"snow": "rain"}).transform(other)
+
+
+@pytest.mark.filterwarnings("ignore:X lacks")
+def test_a_pretrained_model_in_a_pipeline_is_frozen_or_refuses_its_map_before_any_work(
+    catchments, pretrained, datasets
+):
+    X, y = catchments
+    other = X.rename_variables({"aridity": "dryness"}).keep_variables(attributes=["dryness"])
+    model = StefaLandTransformer.from_encoder(
+        pretrained.encoder_, pool="mean", min_coverage=0, variable_map={"aridity": "dryness"}
+    )
+    runoff = y.mean(axis=1)
+    with pytest.raises(ValueError, match=r"`variable_map` names 'aridity', .*FrozenEstimator"):
+        make_pipeline(model, Ridge()).fit(other, runoff)
+    pipeline = make_pipeline(FrozenEstimator(model), Ridge())
+    with pytest.warns(DataWarning, match="X lacks 25 of the 32 variables"):
+        pipeline.fit(other, runoff)
+    expected = Ridge().fit(pipeline[0].transform(other), runoff)
+    np.testing.assert_array_equal(pipeline[-1].coef_, expected.coef_)
+    assert not datasets  # nothing was trained
 
 
 def test_features_are_looked_up_in_the_cache(catchments, pretrained):
