@@ -32,9 +32,24 @@ def tables_of(file):
             format_tables(read_results(path), markdown=True).strip(),
             flags=re.M,
         )
-    table = pd.read_csv(path, comment="#", dtype=str).fillna("")
+    if {"protocol", "variable", "metric"} <= set(columns):
+        table = by_variable(pd.read_csv(path, comment="#"))
+    else:
+        table = pd.read_csv(path, comment="#", dtype=str).fillna("")
     lines = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def by_variable(scores):
+    """Scores per variable, as medians over the folds with the range of the folds."""
+    keys, models = ["role", "variable"], list(dict.fromkeys(scores["model"]))
+    found = scores.groupby([*keys, "model"], sort=False)["value"]
+    table = found.agg(["median", "min", "max"]).unstack("model")
+    lines = pd.DataFrame(index=table.index)
+    for model in models:
+        parts = (table[part, model].map("{:.2f}".format) for part in ("median", "min", "max"))
+        lines[model] = [f"{mid} ({low} to {high})" for mid, low, high in zip(*parts, strict=True)]
+    return lines.reset_index()
 
 
 def renewed(page):
