@@ -21,7 +21,8 @@ def describe_encoder(encoder):
     config, scaler = encoder.module.config, encoder.scaler
     n_weights = sum(value.numel() for value in encoder.module.parameters())
     windows = f"windows of {encoder.window} steps" if encoder.window else "attributes only"
-    sizes = f"{config.d_model} features, {config.n_layers} layers, {n_weights:,} weights"
+    layers = f"{config.n_layers} layer{'s' * (config.n_layers != 1)}"
+    sizes = f"{config.d_model} features, {layers}, {n_weights:,} weights"
     rows = [("network", f"{sizes}, {windows}")]
     grouped = {name for members in encoder.groups.values() for name in members}
     single = [name for name in scaler.attribute_names if name not in grouped]

@@ -1,6 +1,7 @@
 """Masked-autoencoder pretraining, and features from it."""
 
 import numpy as np
+import pandas as pd
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
@@ -342,6 +343,7 @@ class StefaLandTransformer(
             A table gives (n_sites, d_model). A panel gives (n_sites, n_times, d_model),
             or (n_sites, d_model) with `pool`; a long table gives one row of d_model
             features per row of the table. With `n_components`, that instead of d_model.
+            A DataFrame asked for by `set_output` is indexed by the sites, or as the table.
 
         Raises
         ------
@@ -370,6 +372,8 @@ class StefaLandTransformer(
             if self.n_components is not None:
                 values = self.condenser_.apply(values, self.n_components)
             features[rows] = values
+        if inputs.kind == "panel" and self._output == "pandas":
+            return pd.DataFrame(features, index=panel.site_ids)  # scikit-learn names the columns
         if inputs.kind != "long":
             return features
         return inputs.rows.to_rows(features) if kind == "days" else features[inputs.rows.site]
@@ -570,14 +574,18 @@ class StefaLandTransformer(
         """Names of the attributes that the network has not learned to reconstruct."""
         return encoder.training.get("never_hidden", [])
 
+    @property
+    def _output(self):
+        """Form of the output that `set_output` or scikit-learn's configuration ask for."""
+        output = getattr(self, "_sklearn_output_config", {}).get("transform")
+        return output or get_config()["transform_output"]
+
     def _refuse_frame(self):
         """Raise if `set_output` asks for a DataFrame of what has three axes."""
-        output = getattr(self, "_sklearn_output_config", {}).get("transform")
-        output = output or get_config()["transform_output"]
-        if output != "default":
+        if self._output != "default":
             raise ValueError(
                 "The features of a panel's days have the axes (site, time, feature), which the "
-                f"output {output!r} cannot hold. Set `pool`, give `panel.to_long()`, or use "
+                f"output {self._output!r} cannot hold. Set `pool`, give `panel.to_long()`, or use "
                 "`set_output(transform='default')`."
             )
 

@@ -231,7 +231,7 @@ def test_it_tells_what_it_is(encoder):
     )
     text = " ".join(placed.describe().split())
     for part in (
-        "8 features, 1 layers, ",
+        "8 features, 1 layer, ",
         "windows of 60 steps",
         "forcing prcp [mm/d], ",
         "climate p_mean [mm/d], pet_mean [mm/d]",

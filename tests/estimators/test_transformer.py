@@ -543,12 +543,17 @@ def test_names_of_features_of_an_unfitted_model_are_not_known(make_transformer):
         make_transformer(n_components=2).get_feature_names_out()
 
 
-def test_pandas_output_of_days_is_refused(catchments, make_transformer):
+def test_pandas_output_of_sites_has_their_names_and_that_of_days_is_refused(
+    catchments, make_transformer
+):
     X, _ = catchments
     model = make_transformer().fit(X).set_output(transform="pandas")
     with pytest.raises(ValueError, match=r"axes \(site, time, feature\).*Set `pool`"):
         model.transform(X)
-    assert model.set_params(pool="static").transform(X).shape == (6, 8)
+    frame = model.set_params(pool="static").transform(X)
+    assert frame.shape == (6, 8)
+    assert frame.index.equals(X.site_ids)
+    assert list(frame.columns) == list(model.get_feature_names_out())
 
 
 def test_a_panel_for_a_model_of_tables_is_refused(catchments, make_transformer):
