@@ -21,16 +21,24 @@ _HOMES = {
     "LinearComparator": "stefaland_sk.estimators",
     "BoostingComparator": "stefaland_sk.estimators",
     "ClimatologyComparator": "stefaland_sk.estimators",
+    "CheckpointError": "stefaland_sk._core",
+    "DataWarning": "stefaland_sk._core",
+    "LeakageWarning": "stefaland_sk._core",
+    "SplitWarning": "stefaland_sk._core",
 }
 
 __all__ = [
     "BoostingComparator",
+    "CheckpointError",
     "ClimatologyComparator",
+    "DataWarning",
     "LSTMRegressor",
+    "LeakageWarning",
     "LinearComparator",
     "Panel",
     "RandomForestComparator",
     "RowRegressor",
+    "SplitWarning",
     "StefaLandRegressor",
     "StefaLandStreamflow",
     "StefaLandTransformer",
@@ -38,6 +46,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from stefaland_sk._core import CheckpointError, DataWarning, LeakageWarning, SplitWarning
     from stefaland_sk.data import Panel
     from stefaland_sk.estimators import (
         BoostingComparator,
