@@ -18,7 +18,8 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_code_of_the_readme_runs(number, capsys):
+def test_code_of_the_readme_runs(number, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(BLOCKS[number], f"README.md, block {number + 1}", "exec"), {})
     assert capsys.readouterr().out, "a block of the README ends by printing its result"
 
