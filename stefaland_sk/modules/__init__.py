@@ -14,6 +14,7 @@ from ._distributions import (
     QuantileDistribution,
     make_distribution,
 )
+from ._finetuned import FinetunedNetwork
 from ._heads import FinetuneHead, RecurrentRegressor
 from ._keyed import KeyedRandom, keyed_permutation, make_keys
 from ._losses import (
@@ -37,6 +38,7 @@ __all__ = [
     "BernoulliDistribution",
     "Distribution",
     "FinetuneHead",
+    "FinetunedNetwork",
     "KeyedRandom",
     "LaplaceMixture",
     "LossSpec",
