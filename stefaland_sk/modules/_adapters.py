@@ -180,7 +180,8 @@ class ResidualAdapter(nn.Module):
     def forward(self, features, forcing, attributes):
         """Return the adapted features."""
         on_cpu = features.device.type == "cpu" and not torch.compiler.is_compiling()
-        if on_cpu and self.from_forcing is not None and len(features[0]) == len(forcing[0]):
+        daily = self.from_forcing is not None and features.shape[1] == forcing.shape[1]
+        if on_cpu and daily and len(features):
             return self._by_pieces(features, forcing, attributes)
         return self._plain(features, forcing, attributes)
 

@@ -149,7 +149,7 @@ class _ResidualAdapter(torch.autograd.Function):
             g_b_2 += g_first.sum(0)
             g_w_2 += torch.mm(g_low.t(), inner)
             g_inner = _slope(torch.mm(g_low, w_2_low), inner, rate_inner)
-            site_inner += g_inner.view(-1, n_sites, 2 * d).sum(0)
+            site_inner += g_inner.view(-1, n_sites, 2 * d).sum(0, dtype=dtype)
             g_w_p += torch.mm(g_inner.t(), p.to(low))
             g_w_e += torch.mm(g_inner.t(), hat.to(low))
             g_p = _slope(g_second.add_(torch.mm(g_inner, w_p_low)), p, rate_p)
