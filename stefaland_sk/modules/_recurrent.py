@@ -83,7 +83,7 @@ def concat_linear(inputs, weight, bias, sizes):
             total = F.linear(values, columns, total)
         elif total.shape[:-1] == values.shape[:-1]:  # without an array for each of the parts
             rows = values.flatten(0, -2).to(total.dtype)
-            total.view(-1, len(columns)).addmm_(rows, columns.t().to(total.dtype))
+            total.flatten(0, -2).addmm_(rows, columns.t().to(total.dtype))
         else:
             total = F.linear(values, columns).add_(total)
     return total
