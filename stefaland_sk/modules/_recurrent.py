@@ -76,7 +76,7 @@ def concat_linear(inputs, weight, bias, sizes):
         if size
     ]
     # The smallest first: where there is one value per site, the bias is added to that.
-    parts.sort(key=lambda part: part[0].shape[:-1].numel())
+    parts.sort(key=lambda part: tuple(part[0].shape[:-1]))
     total = bias
     for values, columns in parts:
         if total.ndim == 1:
