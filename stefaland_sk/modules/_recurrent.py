@@ -155,13 +155,11 @@ class Recurrent(nn.Module):
         if self.training and self.weight_dropout:
             dropped = [F.dropout(w, self.weight_dropout) for w in weights[:2]]
             weights = dropped + weights[2:]
-        # The days first, as the kernel reads them: inputs that lie so are not copied. Autocast
-        # is for the GPU's kernels; sums over years are not left to bfloat16 on a CPU.
+        # The days first, as the kernel reads them: inputs that lie so are not copied.
         inputs = inputs.transpose(0, 1)
-        with torch.autocast("cpu", enabled=False):
-            if inputs.device.type == "cpu":
-                inputs = inputs.to(weights[0].dtype)
-            hidden, *state = torch.lstm(
-                inputs, state, weights, True, 1, 0.0, self.training, False, False
-            )
+        if not torch.is_autocast_enabled(inputs.device.type):
+            inputs = inputs.to(weights[0].dtype)
+        hidden, *state = torch.lstm(
+            inputs, state, weights, True, 1, 0.0, self.training, False, False
+        )
         return hidden.transpose(0, 1), tuple(state)
