@@ -294,7 +294,7 @@ def test_of_two_processes_one_prints_and_writes_what_a_single_one_would(command,
         start([*corpus[1], "--out", out, *TINY], **common, RANK=rank, LOCAL_RANK=rank)
         for rank in "01"
     ]
-    first, second = (process.communicate(timeout=120)[0] for process in processes)
+    first, second = (process.communicate(timeout=300)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0], first + second
     assert f"model in {out}" in first
     assert second == ""
