@@ -235,8 +235,10 @@ def library_versions():
     dict of str to str
         Version of Python and of each package.
     """
-    found = {"python": platform.python_version()}
-    for package in (_PACKAGE, "torch", "scikit-learn", "numpy"):
+    from stefaland_sk import __version__  # the root is above this layer
+
+    found = {"python": platform.python_version(), _PACKAGE: __version__}
+    for package in ("torch", "scikit-learn", "numpy"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
