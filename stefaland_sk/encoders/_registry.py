@@ -1,0 +1,111 @@
+"""Published models and tables by name: where they come from, what they ask for, on what terms."""
+
+from dataclasses import dataclass
+
+from stefaland_sk._core import check_option
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """What is known of published weights, or of published embeddings.
+
+    Parameters
+    ----------
+    name : str
+        Its name here.
+    source : str
+        Where it comes from: the repository on the Hugging Face hub, or the address of a page.
+    licence : str
+        Terms of use.
+    citation : str
+        What to cite.
+    bands : tuple of str
+        Bands or variables that are read, in this order; of a table, its columns.
+    resolution : str, default=""
+        Size of a pixel or grid cell, such as "10 m".
+    filename : str, default=""
+        File of the weights in the repository.
+    attribution : str, default=""
+        Text that the licence asks for.
+    period : str, default=""
+        Years covered, for a table.
+    limits : tuple of two float, default=None
+        Smallest and largest value that can occur, for a table.
+
+    Examples
+    --------
+    >>> from stefaland_sk.encoders import get_weights_entry
+    >>> entry = get_weights_entry("alphaearth")
+    >>> entry.licence, len(entry.bands), entry.resolution
+    ('CC-BY-4.0', 64, '10 m')
+    """
+
+    name: str
+    source: str
+    licence: str
+    citation: str
+    bands: tuple[str, ...]
+    resolution: str = ""
+    filename: str = ""
+    attribution: str = ""
+    period: str = ""
+    limits: tuple[float, float] | None = None
+
+    def remarks(self):
+        """Give what an encoder should carry in its `about`.
+
+        Returns
+        -------
+        dict of str to str
+            Source, licence, citation and attribution, as far as they are told.
+        """
+        names = ("source", "licence", "citation", "attribution")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+
+_ENTRIES = {
+    entry.name: entry
+    for entry in (
+        WeightsEntry(
+            name="alphaearth",
+            source="https://developers.google.com/earth-engine/datasets/catalog/"
+            "GOOGLE_SATELLITE_EMBEDDING_V1_ANNUAL",
+            licence="CC-BY-4.0",
+            citation="Brown, C. F. et al. (2025). AlphaEarth Foundations: An embedding field model "
+            "for accurate and efficient global mapping from sparse label data. arXiv:2507.22291.",
+            bands=tuple(f"A{number:02d}" for number in range(64)),
+            resolution="10 m",
+            attribution="The AlphaEarth Foundations Satellite Embedding dataset is produced by "
+            "Google and Google DeepMind.",
+            period="2017 on, one embedding per year",
+            limits=(-1.0, 1.0),
+        ),
+    )
+}
+
+
+def get_weights_entry(name):
+    """Look up published weights or embeddings.
+
+    Parameters
+    ----------
+    name : str
+        Such as "alphaearth".
+
+    Returns
+    -------
+    WeightsEntry
+        What is known of them.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known.
+
+    Examples
+    --------
+    >>> get_weights_entry("alphaearth").bands[-1]
+    'A63'
+    """
+    check_option("name", name, list(_ENTRIES))
+    return _ENTRIES[name]
