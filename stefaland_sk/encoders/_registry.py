@@ -1,6 +1,6 @@
 """Published models and tables by name: where they come from, what they ask for, on what terms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stefaland_sk._core import check_option
 
@@ -63,25 +63,59 @@ class WeightsEntry:
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
-_ENTRIES = {
-    entry.name: entry
-    for entry in (
-        WeightsEntry(
-            name="alphaearth",
-            source="https://developers.google.com/earth-engine/datasets/catalog/"
-            "GOOGLE_SATELLITE_EMBEDDING_V1_ANNUAL",
-            licence="CC-BY-4.0",
-            citation="Brown, C. F. et al. (2025). AlphaEarth Foundations: An embedding field model "
-            "for accurate and efficient global mapping from sparse label data. arXiv:2507.22291.",
-            bands=tuple(f"A{number:02d}" for number in range(64)),
-            resolution="10 m",
-            attribution="The AlphaEarth Foundations Satellite Embedding dataset is produced by "
-            "Google and Google DeepMind.",
-            period="2017 on, one embedding per year",
-            limits=(-1.0, 1.0),
-        ),
+_TERRAMIND = WeightsEntry(
+    name="terramind_v1_base",
+    source="ibm-esa-geospatial/TerraMind-1.0-base",
+    filename="TerraMind_v1_base.pt",
+    licence="Apache-2.0",
+    citation="Jakubik, J. et al. (2025). TerraMind: Large-scale generative multimodality for Earth "
+    "observation. arXiv:2504.11171.",
+    # Of Sentinel-2 L2A; TerraTorch has those of the other kinds of images.
+    bands=(
+        *("COASTAL_AEROSOL", "BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3"),
+        *("NIR_BROAD", "NIR_NARROW", "WATER_VAPOR", "SWIR_1", "SWIR_2"),
+    ),
+    resolution="10 m",
+)
+_PRITHVI_WXC = WeightsEntry(
+    name="prithvi_wxc",
+    source="ibm-nasa-geospatial/Prithvi-WxC-1.0-2300M",
+    filename="prithvi.wxc.2300m.v1.pt",
+    licence="CDLA-Permissive-2.0",
+    citation="Schmude, J. et al. (2024). Prithvi WxC: Foundation model for weather and climate. "
+    "arXiv:2409.13598.",
+    # Of MERRA-2: variables at the surface, and those of 14 levels.
+    bands=(
+        *("EFLUX", "GWETROOT", "HFLUX", "LAI", "LWGAB", "LWGEM", "LWTUP", "PS", "QV2M", "SLP"),
+        *("SWGNT", "SWTNT", "T2M", "TQI", "TQL", "TQV", "TS", "U10M", "V10M", "Z0M"),
+        *("CLOUD", "H", "OMEGA", "PL", "QI", "QL", "QV", "T", "U", "V"),
+    ),
+    resolution="0.5 degrees by 0.625 degrees",
+)
+_ALPHAEARTH = WeightsEntry(
+    name="alphaearth",
+    source="https://developers.google.com/earth-engine/datasets/catalog/"
+    "GOOGLE_SATELLITE_EMBEDDING_V1_ANNUAL",
+    licence="CC-BY-4.0",
+    citation="Brown, C. F. et al. (2025). AlphaEarth Foundations: An embedding field model for "
+    "accurate and efficient global mapping from sparse label data. arXiv:2507.22291.",
+    bands=tuple(f"A{number:02d}" for number in range(64)),
+    resolution="10 m",
+    attribution="The AlphaEarth Foundations Satellite Embedding dataset is produced by Google and "
+    "Google DeepMind.",
+    period="2017 on, one embedding per year",
+    limits=(-1.0, 1.0),
+)
+_TERRAMIND_SIZES = [
+    replace(
+        _TERRAMIND,
+        name=f"terramind_v1_{size}",
+        source=f"ibm-esa-geospatial/TerraMind-1.0-{size}",
+        filename=f"TerraMind_v1_{size}.pt",
     )
-}
+    for size in ("tiny", "small", "base", "large")
+]
+_ENTRIES = {entry.name: entry for entry in (_ALPHAEARTH, *_TERRAMIND_SIZES, _PRITHVI_WXC)}
 
 
 def get_weights_entry(name):
@@ -109,3 +143,24 @@ def get_weights_entry(name):
     """
     check_option("name", name, list(_ENTRIES))
     return _ENTRIES[name]
+
+
+def as_entry(entry):
+    """Turn what a user gives for an entry into one.
+
+    Parameters
+    ----------
+    entry : str, WeightsEntry or None
+        A name, or the entry itself.
+
+    Returns
+    -------
+    WeightsEntry or None
+        The entry.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known.
+    """
+    return entry if entry is None or isinstance(entry, WeightsEntry) else get_weights_entry(entry)

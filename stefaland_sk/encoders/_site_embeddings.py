@@ -12,7 +12,7 @@ from stefaland_sk.encoders._base import Encoder
 from stefaland_sk.encoders._cache import make_key
 from stefaland_sk.encoders._checkpoint import read_checkpoint, write_checkpoint
 from stefaland_sk.encoders._places import round_places
-from stefaland_sk.encoders._registry import WeightsEntry, get_weights_entry
+from stefaland_sk.encoders._registry import as_entry
 from stefaland_sk.encoders._site_table import read_site_table
 
 _KIND = "SiteEmbeddingEncoder"
@@ -120,7 +120,7 @@ class SiteEmbeddingEncoder(Encoder):
         about=None,
     ):
         check_option("missing", missing, ["error", "mean"])
-        entry = _as_entry(entry)
+        entry = as_entry(entry)
         if columns is None and entry is not None:
             columns = list(entry.bands)
         vectors, self.years = read_site_table(
@@ -378,13 +378,6 @@ class SiteEmbeddingEncoder(Encoder):
                 f"The checkpoint {str(path)!r} does not hold a whole table of embeddings: {reason}"
             ) from error
         return encoder
-
-
-def _as_entry(entry):
-    """Turn what a user gives for an entry into one."""
-    if entry is None or isinstance(entry, WeightsEntry):
-        return entry
-    return get_weights_entry(entry)
 
 
 def _check_limits(vectors, entry):

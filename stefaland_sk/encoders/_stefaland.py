@@ -1,6 +1,5 @@
 """A pretrained StefaLand as an object: network, variables, scaler, and what it has seen."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from stefaland_sk.encoders._cache import as_cache, make_key
 from stefaland_sk.encoders._checkpoint import read_checkpoint, tensors_digest, write_checkpoint
 from stefaland_sk.encoders._coverage import check_table, coverage_table
 from stefaland_sk.encoders._describe import tell_network
+from stefaland_sk.encoders._devices import on_device
 from stefaland_sk.encoders._encode import FrozenNetwork, ScaledInputs
 from stefaland_sk.encoders._hub import find_checkpoint
 from stefaland_sk.encoders._original import read_original
@@ -183,12 +183,7 @@ class StefaLandEncoder(Encoder):
         MaskedAutoencoder
             `module` itself on the CPU; elsewhere a copy, made once.
         """
-        device = torch.device(device)
-        if device.type == "cpu":
-            return self.module
-        if device not in self._copies:
-            self._copies[device] = copy.deepcopy(self.module).to(device)
-        return self._copies[device]
+        return on_device(self.module, device, self._copies)
 
     # ------------------------------------------------------------------ what it is
     @property
