@@ -23,7 +23,12 @@ def in_words(title, rows):
     width = max((len(label) for label, _ in rows), default=0) + 2
     lines = [
         textwrap.fill(
-            text, 96, initial_indent=f"  {label:<{width}}", subsequent_indent=" " * (width + 2)
+            text,
+            96,
+            initial_indent=f"  {label:<{width}}",
+            subsequent_indent=" " * (width + 2),
+            break_on_hyphens=False,
+            break_long_words=False,  # addresses stay whole
         )
         for label, text in rows
     ]

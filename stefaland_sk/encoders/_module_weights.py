@@ -1,6 +1,7 @@
 """Weights of others' networks: found here first, downloaded only when allowed, never unpickled."""
 
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -127,7 +128,8 @@ def read_weights(path):
     try:
         content = _load_tensors(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+        found = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        reason = f"it calls {found[1]}" if found else type(error).__name__
         raise CheckpointError(
             f"{str(path)!r} cannot be read as weights only ({reason}). It is damaged, no file of "
             "`torch.save`, or holds objects that could run a program. Nothing in it was executed."

@@ -10,7 +10,7 @@ import torch
 from stefaland_sk._core import CheckpointError, check_option, import_optional
 from stefaland_sk.encoders._module_encoder import ModuleEncoder, Samples
 from stefaland_sk.encoders._module_weights import find_weights, load_weights, read_weights
-from stefaland_sk.encoders._registry import as_entry, get_weights_entry
+from stefaland_sk.encoders._registry import as_entry
 from stefaland_sk.encoders._weights import flatten_weights, view_weights
 
 _ARRAYS = ("x", "static", "climate", "input_time", "lead_time")
@@ -155,11 +155,11 @@ class PrithviWxCEncoder(ModuleEncoder):
             If an option or the fields are not as they should be.
         """
         import_optional("PrithviWxC.model", "earth", "PrithviWxCEncoder")
-        entry = get_weights_entry(entry) if isinstance(entry, str) else entry
+        entry = as_entry(entry)
+        _check_mapping(fields)
         where = find_weights(entry, path, allow_download)
         tensors = read_weights(where)
         if grid is None:
-            _check_mapping(fields)
             grid = np.shape(_get_array(fields[next(iter(fields))], "x"))[-2:]
         config = _config_of(tensors, where, grid, n_heads, mask_unit)
         module = _build(config)

@@ -101,6 +101,11 @@ class Forgetful(Honest):
         return {"digest": "other"}
 
 
+class Unpicklable(Honest):
+    def __getstate__(self):
+        raise TypeError("no way")
+
+
 class Rounding(Honest):
     def encode(self, panel, cache=None, **options):
         days, site = super().encode(panel, **options)
@@ -139,6 +144,7 @@ class Unseen(Honest):
         (Sociable, "same to the bit without the others"),
         (Gappy, "the features of the sites are finite"),
         (Forgetful, "a pickle has the same digest"),
+        (Unpicklable, r"it can be pickled \(no way\)"),
         (Rounding, "features are the same with a cache"),
         (Uncached, "a second call takes the features of each site from the cache"),
         (Silent, "`describe` begins with the repr"),
