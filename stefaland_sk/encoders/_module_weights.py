@@ -1,5 +1,6 @@
 """Weights of others' networks: found here first, downloaded only when allowed, never unpickled."""
 
+import hashlib
 import pickle
 import re
 from collections.abc import Mapping
@@ -40,12 +41,24 @@ def find_weights(entry, path=None, allow_download=False):
         If there is no such file or folder.
     CheckpointError
         If the weights are not here and may not be downloaded, the hub does not give them,
-        or a folder does not tell which file is meant.
+        a folder does not tell which file is meant, or the file is not the one published.
     ImportError
         If they may be downloaded, and huggingface_hub is not installed.
     """
-    if path is not None:
-        return _find_here(Path(path), entry)
+    file = _fetch(entry, allow_download) if path is None else _find_here(Path(path), entry)
+    if entry.sha256:
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
+        if found != entry.sha256:
+            raise CheckpointError(
+                f"{str(file)!r} is not the file of {entry.name!r} that was published: its SHA-256 "
+                f"is {found[:12]}..., not {entry.sha256[:12]}.... Copy it again from its source."
+            )
+    return file
+
+
+def _fetch(entry, allow_download):
+    """Give the file that the hub's client has, or gets."""
     terms = f"({entry.source}, licence {entry.licence})"
     advice = (
         f"Give the path of {entry.filename!r}, or allow_download=True to fetch it from the Hugging "
@@ -57,15 +70,16 @@ def find_weights(entry, path=None, allow_download=False):
         if allow_download:
             raise
         raise CheckpointError(f"The weights of {entry.name!r} are not here. {advice}") from error
+    wanted = {"repo_id": entry.source, "filename": entry.filename, "revision": entry.revision}
     try:
-        return Path(hub.hf_hub_download(entry.source, entry.filename, local_files_only=True))
+        return Path(hub.hf_hub_download(**wanted, local_files_only=True))
     except Exception as error:  # of many kinds, which change with the package's version
         if not allow_download:
             raise CheckpointError(
                 f"The weights of {entry.name!r} are not here. {advice}"
             ) from error
     try:
-        return Path(hub.hf_hub_download(entry.source, entry.filename))
+        return Path(hub.hf_hub_download(**wanted))
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(

@@ -154,7 +154,7 @@ class PrithviWxCEncoder(ModuleEncoder):
         TypeError, ValueError
             If an option or the fields are not as they should be.
         """
-        import_optional("PrithviWxC.model", "earth", "PrithviWxCEncoder")
+        import_optional("PrithviWxC.model", "prithvi", "PrithviWxCEncoder")
         entry = as_entry(entry)
         _check_mapping(fields)
         where = find_weights(entry, path, allow_download)
@@ -213,7 +213,7 @@ class PrithviWxCEncoder(ModuleEncoder):
         return Samples({name: array[order] for name, array in arrays.items()}, times[order])
 
     def _run(self, network, tensors):
-        model = import_optional("PrithviWxC.model", "earth", "PrithviWxCEncoder")
+        model = import_optional("PrithviWxC.model", "prithvi", "PrithviWxCEncoder")
         x, found = tensors["x"], []
         # The published function asks for a target only to compare its shape.
         batch = {**tensors, "y": x[:, 0]}
@@ -243,7 +243,7 @@ class PrithviWxCEncoder(ModuleEncoder):
 
 def _build(config):
     """Build the encoder of a network without its weights, which must be loaded."""
-    published = import_optional("PrithviWxC.model", "earth", "PrithviWxCEncoder").PrithviWxC
+    published = import_optional("PrithviWxC.model", "prithvi", "PrithviWxCEncoder").PrithviWxC
     n_static = config["in_channels_static"] + 3 * (config["positional_encoding"] == "fourier")
     with torch.device("meta"):  # no memory and no values: each weight must come from elsewhere
         scalers = {

@@ -25,6 +25,11 @@ class WeightsEntry:
         Size of a pixel or grid cell, such as "10 m".
     filename : str, default=""
         File of the weights in the repository.
+    revision : str, default="main"
+        Which version of the repository: a branch, a tag or a commit.
+    sha256 : str, default=""
+        Digest of the file, in hexadecimal digits; another file is refused. Empty where it is
+        not known, as of the entries here.
     attribution : str, default=""
         Text that the licence asks for.
     period : str, default=""
@@ -47,6 +52,8 @@ class WeightsEntry:
     bands: tuple[str, ...]
     resolution: str = ""
     filename: str = ""
+    revision: str = "main"
+    sha256: str = ""
     attribution: str = ""
     period: str = ""
     limits: tuple[float, float] | None = None

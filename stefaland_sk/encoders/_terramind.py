@@ -69,7 +69,7 @@ class TerraMindEncoder(ModuleEncoder):
     """
 
     def __init__(self, module, images, *, entry=None, sites=(), places=None, about=None):
-        register = import_optional(_REGISTER, "earth", "TerraMindEncoder")
+        register = _import_terratorch(_REGISTER)
         names = getattr(module, "mod_name_mapping", None)
         if names is None or not hasattr(module, "merge_method"):
             raise TypeError(
@@ -145,7 +145,7 @@ class TerraMindEncoder(ModuleEncoder):
         TypeError, ValueError
             If an option or the images are not as they should be.
         """
-        registry = import_optional("terratorch", "earth", "TerraMindEncoder").BACKBONE_REGISTRY
+        registry = _import_terratorch("terratorch").BACKBONE_REGISTRY
         entry = as_entry(name)
         if not name.startswith("terramind"):
             raise ValueError(f"`name` must be that of a TerraMind. Got {name!r}.")
@@ -202,6 +202,18 @@ class TerraMindEncoder(ModuleEncoder):
         """
         bands = [(name, ", ".join(bands.names)) for name, bands in self._bands.items()]
         return [*super().facts(), *bands]
+
+
+def _import_terratorch(name):
+    """Import a module of TerraTorch, or say what is wrong with the installation."""
+    try:
+        return import_optional(name, "terramind", "TerraMindEncoder")
+    except RuntimeError as error:  # a torchvision that was built for another torch
+        raise ImportError(
+            f"TerraTorch is installed but cannot be imported: {error}. If that is about "
+            "torchvision, install torch and torchvision together, from one index: builds for GPUs "
+            "and for processors alone do not mix."
+        ) from error
 
 
 class _ByModality(Mapping):

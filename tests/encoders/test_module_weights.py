@@ -1,5 +1,6 @@
 """Weights of others' networks: here first, downloads only when allowed, nothing executed."""
 
+import hashlib
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -20,8 +21,8 @@ def hub(tmp_path, monkeypatch):
     """A hub; gives the list of what was asked for, and a switch for what has been fetched."""
     state = SimpleNamespace(asked=[], cached=False, online=True, path=tmp_path / "cached.pt")
 
-    def hf_hub_download(source, filename, local_files_only=False):
-        state.asked.append((source, filename, local_files_only))
+    def hf_hub_download(repo_id, filename, revision, local_files_only=False):
+        state.asked.append((repo_id, filename, revision, local_files_only))
         if not (state.cached or (state.online and not local_files_only)):
             raise ConnectionError("cannot reach\nthe hub")
         state.cached = True
@@ -54,13 +55,26 @@ def test_nothing_is_downloaded_unless_it_is_allowed(hub):
         "Apache",
     ):
         find_weights(ENTRY)
-    assert [local for _, _, local in hub.asked] == [True]
+    assert [local for *_, local in hub.asked] == [True]
 
 
 def test_what_was_downloaded_before_is_found(hub):
     assert find_weights(ENTRY, allow_download=True) == hub.path
     assert find_weights(ENTRY) == hub.path
-    assert [local for _, _, local in hub.asked] == [True, False, True]
+    assert [local for *_, local in hub.asked] == [True, False, True]
+    pinned = replace(ENTRY, revision="1a2b3c")
+    find_weights(pinned)
+    assert hub.asked[-1][:3] == ("ibm-esa-geospatial/TerraMind-1.0-tiny", "model.pt", "1a2b3c")
+
+
+def test_another_file_than_the_published_one_is_refused(tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert find_weights(replace(ENTRY, sha256=digest), path) == path
+    path.write_bytes(b"others")
+    with pytest.raises(CheckpointError, match=r"not the file of 'terramind_v1_tiny' that was pub"):
+        find_weights(replace(ENTRY, sha256=digest), path)
 
 
 def test_a_hub_that_cannot_be_reached(hub):

@@ -19,7 +19,7 @@ GRID = (8, 12)
 @pytest.fixture(scope="module")
 def published():
     return pytest.importorskip(
-        "PrithviWxC.model", reason="needs prithviwxc: pip install 'stefaland-sk[earth]'"
+        "PrithviWxC.model", reason="needs prithviwxc: pip install 'stefaland-sk[prithvi]'"
     )
 
 
@@ -236,5 +236,5 @@ def test_networks_of_another_kind_are_refused(build):
 def test_it_needs_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "PrithviWxC", None)
     monkeypatch.setitem(sys.modules, "PrithviWxC.model", None)
-    with pytest.raises(ImportError, match=r"pip install 'stefaland-sk\[earth\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'stefaland-sk\[prithvi\]'"):
         PrithviWxCEncoder.from_pretrained(fields())

@@ -23,7 +23,7 @@ DAYS = pd.date_range("2020-01-01", periods=6)
 @pytest.fixture(scope="module")
 def terratorch():
     return pytest.importorskip(
-        "terratorch", reason="needs terratorch: pip install 'stefaland-sk[earth]'"
+        "terratorch", reason="needs terratorch: pip install 'stefaland-sk[terramind]'"
     )
 
 
@@ -182,7 +182,16 @@ def test_networks_of_another_kind_are_refused(build):
         TerraMindEncoder(build({"mine": 3}), chips(3))
 
 
+def test_an_installation_that_is_broken(monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "terratorch"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "terratorch.py").write_text("raise RuntimeError('operator nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="cannot be imported: operator nms .* from one index"):
+        TerraMindEncoder.from_pretrained(chips(12))
+
+
 def test_it_needs_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "terratorch", None)
-    with pytest.raises(ImportError, match=r"pip install 'stefaland-sk\[earth\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'stefaland-sk\[terramind\]'"):
         TerraMindEncoder.from_pretrained(chips(12))
