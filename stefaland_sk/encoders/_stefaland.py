@@ -170,6 +170,45 @@ class StefaLandEncoder(Encoder):
         other._variables = other._map(variable_map)
         return other
 
+    def with_network(self, module, *, sites=None):
+        """Give an encoder with other weights, or another network of the same variables.
+
+        Parameters
+        ----------
+        module : MaskedAutoencoder
+            Its weights are copied.
+        sites : sequence of str, default=None
+            Sites that these weights have seen; None keeps those of this encoder.
+
+        Returns
+        -------
+        StefaLandEncoder
+            A new object.
+
+        Raises
+        ------
+        ValueError
+            If the network has another number of variables.
+
+        Examples
+        --------
+        >>> import copy
+        >>> from stefaland_sk import StefaLandTransformer
+        >>> from stefaland_sk.datasets import make_catchments
+        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+        >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1).fit(X).encoder_
+        >>> encoder.with_network(copy.deepcopy(encoder.module), sites=[])
+        StefaLandEncoder(d_model=8, 6 forcing variables, 26 attributes, 0 sites seen)
+        """
+        _compare_sizes(module.config, self.scaler)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        if sites is not None:
+            other.sites, other.places = list(map(str, sites)), None
+        other._weights, other._digest = flatten_weights(module.state_dict()), None
+        other._build(module.config)
+        return other
+
     def network_on(self, device):
         """Give the network on a device.
 

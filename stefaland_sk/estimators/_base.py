@@ -38,7 +38,7 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
         self
             The fitted estimator.
         """
-        inputs = read_inputs(self, X, reset=True)
+        inputs = read_inputs(self, X, reset=not self._goes_on())
         target = read_target(self, y, inputs)
         panel = inputs.panel
         period = getattr(self, "fit_period", None)
@@ -48,6 +48,10 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError(f"No target is observed in `fit_period`={period!r}.")
         self._fit(*_crop(panel, target, self._n_history()))
         return self
+
+    def _goes_on(self):
+        """Tell whether `fit` goes on with what was fitted before, and so with its variables."""
+        return False
 
     def _n_history(self):
         """Give the number of steps before the first target that `_fit` wants to see."""

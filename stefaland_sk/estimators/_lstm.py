@@ -22,20 +22,39 @@ class LSTMRegressor(NeuralPanelRegressor):
         Standard deviation of the noise added to the scaled attributes of each training
         window. With few sites it keeps the network from knowing them by their
         attributes, which helps at places unlike them.
+    attribute_dropout : float, default=0.0
+        Share of the attributes hidden from the network in each training window.
     window : int, default=365
         Steps of a training window.
     warmup : int, default=180
         Steps at the beginning of a window, and of each record, that are not trained on;
         `score` leaves out the same number.
-    loss : {"auto", "nse", "rmse", "mse"}, default="auto"
-        "nse" (which "auto" takes): squared errors relative to the variability of each
-        site; "rmse" and "mse": of all sites together.
+    loss : str, default="auto"
+        "nse" (which "auto" takes): squared errors relative to the variability of each site;
+        "sqrt_nse": errors relative to it; "rmse" and "mse": of all sites together;
+        "rmse_comb": "rmse" with a share for low flows; "kge".
+    distribution : {None, "quantiles", "cmal"} or Distribution, default=None
+        What is predicted of each step: None a value; "quantiles" the levels of `quantiles`;
+        "cmal" a mixture of asymmetric Laplacians. `loss` does not count then, and
+        `predict_quantiles` gives quantiles, `predict` the median or the mean.
+    quantiles : tuple of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
+        Levels that ``distribution="quantiles"`` learns.
+    target_transform : {None, "sqrt", "log1p", "log_sqrt"}, default=None
+        Function of the target that is learned: square root, log(1 + y), or
+        log10(sqrt(y) + 0.1).
+    target_scale : str, default=None
+        Forcing or attribute by whose mean at each site the target is divided, such as
+        "prcp"; it must be positive. None does not divide.
     batch_size : int, default=64
         Windows per update.
     lr : float, default=3e-3
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
+    optimizer : {"adamw", "adadelta"}, default="adamw"
+        "adadelta" with ``lr=1.0, lr_schedule="constant"`` is what the paper's programs use.
+    lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        How the learning rate goes: up to `lr` and down; down from it; or `lr` throughout.
     max_epochs : int, default=20
         Passes over the records (an epoch supervises each day about once).
     max_minutes : float, default=None
@@ -45,8 +64,19 @@ class LSTMRegressor(NeuralPanelRegressor):
         best epoch. "auto" does so with at least 20 labelled sites.
     validation_fraction : float, default=0.1
         Share of the labelled sites set apart.
+    validation_split : {"sites", "regions"}, default="sites"
+        Whether single sites are set apart, or whole regions (column ``region`` of the
+        site table), as few as reach the share.
     patience : int, default=5
         Epochs without improvement before stopping.
+    n_seeds : int, default=1
+        Networks trained from different seeds; predictions are their mean.
+    warm_start : bool, default=False
+        Whether `fit` goes on with the networks, scalers and encoder that there are: to
+        finetune a trained model with data of a few more sites.
+    precision : {"auto", "float32", "bf16"}, default="auto"
+        Of the training. "auto" is bf16 on a GPU. A CPU that has bf16 trains two to three
+        times as fast in it. Predictions are computed in float32.
     lower_bound : float, None or "auto", default="auto"
         Predictions are not below this; "auto" is 0 if no target of `fit` is negative.
     fit_period : tuple of two dates, default=None
@@ -65,10 +95,14 @@ class LSTMRegressor(NeuralPanelRegressor):
     ----------
     net_ : skorch.NeuralNet
         The trained net.
+    nets_ : list of skorch.NeuralNet
+        All networks; `net_` is the first.
     scaler_ : PanelScaler
         Scales the inputs; fitted on the training sites.
+    target_scale_ : TargetScale
+        How the target is scaled.
     target_mean_, target_std_ : float
-        Scale of the target.
+        Mean and spread of the target, divided and transformed.
     history_ : list of dict
         Losses of each epoch.
     n_epochs_ : int
@@ -109,17 +143,28 @@ class LSTMRegressor(NeuralPanelRegressor):
         d_hidden=64,
         dropout=0.4,
         attribute_noise=0.0,
+        attribute_dropout=0.0,
         window=365,
         warmup=180,
         loss="auto",
+        distribution=None,
+        quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
+        target_transform=None,
+        target_scale=None,
         batch_size=64,
         lr=3e-3,
         weight_decay=0.0,
+        optimizer="adamw",
+        lr_schedule="one_cycle",
         max_epochs=20,
         max_minutes=None,
         early_stopping="auto",
         validation_fraction=0.1,
+        validation_split="sites",
         patience=5,
+        n_seeds=1,
+        warm_start=False,
+        precision="auto",
         lower_bound="auto",
         fit_period=None,
         forcings=None,
@@ -131,17 +176,28 @@ class LSTMRegressor(NeuralPanelRegressor):
         self.d_hidden = d_hidden
         self.dropout = dropout
         self.attribute_noise = attribute_noise
+        self.attribute_dropout = attribute_dropout
         self.window = window
         self.warmup = warmup
         self.loss = loss
+        self.distribution = distribution
+        self.quantiles = quantiles
+        self.target_transform = target_transform
+        self.target_scale = target_scale
         self.batch_size = batch_size
         self.lr = lr
         self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
         self.patience = patience
+        self.n_seeds = n_seeds
+        self.warm_start = warm_start
+        self.precision = precision
         self.lower_bound = lower_bound
         self.fit_period = fit_period
         self.forcings = forcings

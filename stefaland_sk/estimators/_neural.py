@@ -1,16 +1,23 @@
 """What the neural regressors share: scaling, windows, training, running over long series."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
-from stefaland_sk._core import check_number
+from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import PanelScaler, find_segments
 from stefaland_sk.estimators._base import BasePanelRegressor, least_value
-from stefaland_sk.estimators._inputs import present_steps
+from stefaland_sk.estimators._inputs import present_steps, read_inputs
+from stefaland_sk.estimators._perturb import SitePerturbation
+from stefaland_sk.estimators._target_scale import TargetScale
 from stefaland_sk.estimators._training import (
     TrainingPlan,
     resolve_device,
+    resolve_precision,
     seeded,
     split_sites,
     train_network,
@@ -18,7 +25,7 @@ from stefaland_sk.estimators._training import (
     use_early_stopping,
 )
 from stefaland_sk.estimators._windows import WindowDataset, as_tensor
-from stefaland_sk.modules import get_loss
+from stefaland_sk.modules import get_loss, loss_info, make_distribution
 
 # Steps times sites that go through a network at once in `predict`: bounds the memory.
 _STEPS_AT_ONCE = 250_000
@@ -28,95 +35,165 @@ _STD_FLOOR = 0.1
 
 
 class SiteCriterion(torch.nn.Module):
-    """A loss of windows that knows the spread of each site's target.
+    """A loss of windows that knows each site.
 
     Parameters
     ----------
-    loss : str
-        Name of the loss.
+    loss : callable
+        ``loss(predicted, target, spread of the site's target) -> scalar Tensor``.
     site_std : Tensor of shape (n_sites,)
         Spread of each training site's scaled target.
+    restore : callable, default=None
+        Turns scaled values, and the rows of their sites, into natural ones, for a loss that
+        means something in the unit of the target only.
     """
 
-    def __init__(self, loss, site_std):
+    def __init__(self, loss, site_std, restore=None):
         super().__init__()
-        self.loss = get_loss(loss)
+        self.loss, self.restore = loss, restore
         self.register_buffer("site_std", site_std)
 
     def forward(self, predicted, truth):
         """Compute the loss of one batch of windows."""
-        return self.loss(predicted, truth["target"], self.site_std[truth["site"]])
+        target, site = truth["target"], truth["site"]
+        if self.restore is not None:
+            predicted, target = self.restore(predicted, site), self.restore(target, site)
+        return self.loss(predicted, target, self.site_std[site])
 
 
-class AttributeNoise:
-    """Add Gaussian noise to the scaled attributes of a batch of windows.
+class _Restore:
+    """Scaled values of some sites in the unit of the target."""
 
-    Parameters
-    ----------
-    std : float
-        Standard deviation, in units of the attributes' spread over the training sites.
-    """
+    def __init__(self, scale, divisors):
+        self.scale, self.divisors = scale, divisors
 
-    def __init__(self, std):
-        self.std = std
-
-    def __call__(self, inputs, truth, generator):
-        if self.std:
-            attributes = inputs["attributes"]
-            noise = torch.randn(attributes.shape, generator=generator).to(attributes.device)
-            inputs["attributes"] = attributes + self.std * noise
-        return inputs, truth
+    def __call__(self, values, site):
+        divisors = None if self.divisors is None else self.divisors.to(values.device)[site]
+        return self.scale.restore(values, divisors)
 
 
 class NeuralPanelRegressor(BasePanelRegressor):
-    """Abstract base of regressors that train a recurrent network on windows.
+    """Abstract base of regressors that train recurrent networks on windows.
 
     A concrete class has the parameters of the training (``window``, ``warmup``,
     ``batch_size``, ``max_epochs``, ...) and writes ``_check_inputs(panel)`` and
-    ``_build(panel)``, a module on what ``_make_inputs(panel)`` gives;
-    ``_prepare(panel, seed)`` may do work before.
+    ``_build(panel)``, a module on what ``_make_inputs(panel, net)`` gives;
+    ``_prepare(panel, seed)`` may do work before, ``_finish()`` after.
     """
 
     _task_loss = "rmse"  # what loss="auto" stands for
 
+    # ------------------------------------------------------------------ for concrete classes
     def _prepare(self, panel, seed):
-        """Do what must be done before inputs can be made."""
+        """Do what must be done before the first networks can be built."""
 
-    def _make_inputs(self, panel):
-        """Give the network's inputs: series (site, time, ...) and static ones (site, ...)."""
+    def _plan_networks(self, panel):
+        """Do what must be done before networks are built, or trained once more."""
+
+    def _rebuild(self, number):
+        """Give a copy of a trained network, to go on with."""
+        return copy.deepcopy(self.nets_[number].module_)
+
+    def _make_inputs(self, panel, net=0):
+        """Give a network's inputs: series (site, time, ...) and static ones (site, ...)."""
         forcing = self.scaler_.scale_forcing(panel)
         if panel.time is None:  # a plain table: one step without forcing
             forcing = np.empty((panel.n_sites, 1, 0), dtype=np.float32)
         series = {"forcing": as_tensor(forcing, self.device_)}
         return series, {"attributes": as_tensor(self.scaler_.scale_attributes(panel), self.device_)}
 
+    def _make_training_inputs(self, panel, module, net):
+        """Give the inputs a network is trained on; they may differ from those of predict."""
+        return self._make_inputs(panel, net)
+
+    def _perturbation(self):
+        """Give what is done to the inputs of each batch in training."""
+        return SitePerturbation(self.attribute_noise, self.attribute_dropout)
+
+    def _refine(self, plan, module):
+        """Complete the plan of a training."""
+        return plan
+
+    def _finish(self):
+        """Do what is to be done when all networks are trained."""
+
+    @property
+    def _inputs_differ(self):
+        """Whether each network has inputs of its own in predict."""
+        return False
+
+    # ------------------------------------------------------------------ fit
+    def _goes_on(self):
+        """Tell whether fit goes on with the networks that there are."""
+        return self.warm_start and hasattr(self, "nets_")
+
     def _fit(self, panel, target):
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         self.device_ = resolve_device(self.device)
         self._check_parameters()
-        plan = TrainingPlan.of(self, self.device_, seed)
-        loss = self._task_loss if self.loss == "auto" else self.loss
+        means = {name: getattr(self, name) for name in ("optimizer", "lr_schedule")}
+        precision = resolve_precision(self.precision, self.device_)
+        plan = TrainingPlan.of(self, self.device_, seed, precision=precision, **means)
+        self.distribution_ = _make_distribution(self.distribution, self.quantiles)
         self._check_inputs(panel)
-        self.scaler_ = PanelScaler.fit(panel)
-        self._prepare(panel, seed)
+        goes_on = self._goes_on()
+        if not goes_on:
+            self.scaler_ = PanelScaler.fit(panel)
+            self._prepare(panel, seed)
+            self.target_scale_ = TargetScale.fit(
+                target, panel, self.target_transform, self.target_scale
+            )
+            self.lower_bound_ = least_value(self.lower_bound, target[np.isfinite(target)])
+        self._plan_networks(panel)
+        self.target_mean_, self.target_std_ = self.target_scale_.mean, self.target_scale_.std
+        scaled = self.target_scale_.scale(target, panel)
+        criterion = self._make_criterion(panel, scaled)
+        seeds = [seed, *map(int, rng.randint(2**31 - 1, size=self.n_seeds - 1))]
+        with_old = goes_on and len(self.nets_) == self.n_seeds
+        modules = []
+        for number, own_seed in enumerate(seeds):
+            with seeded(own_seed, self.device_):
+                modules.append(self._rebuild(number) if with_old else self._build(panel))
+        self.nets_, inputs = [], None
+        for number, (own_seed, module) in enumerate(zip(seeds, modules, strict=True)):
+            if inputs is None or self._inputs_differ:
+                inputs = self._make_training_inputs(panel, module, number)
+            dataset, valid = self._datasets(panel, inputs, scaled, rng)
+            own_plan = self._refine(replace(plan, seed=own_seed), module)
+            self.nets_.append(train_network(module, dataset, valid, criterion, own_plan))
+        self._finish()
+        self.net_ = self.nets_[0]
+        self.history_ = [
+            {**row, "net": number} if self.n_seeds > 1 else row
+            for number, net in enumerate(self.nets_)
+            for row in training_summary(net)
+        ]
+        self.n_epochs_ = max(len(net.history) for net in self.nets_)
 
-        observed = np.isfinite(target)
-        labelled = observed.any(axis=1)
-        self.target_mean_ = float(target[observed].mean(dtype=np.float64))
-        std = float(target[observed].std(dtype=np.float64))
-        self.target_std_ = std if std > 0 else 1.0
-        self.lower_bound_ = least_value(self.lower_bound, target[observed])
-        scaled = (target - self.target_mean_) / self.target_std_
-        criterion = SiteCriterion(loss, torch.as_tensor(_site_std(scaled, labelled)))
+    def _make_criterion(self, panel, scaled):
+        """Give the loss, with what it needs to know of the sites."""
+        labelled = np.isfinite(scaled).any(axis=1)
+        site_std = torch.as_tensor(_site_std(scaled, labelled))
+        if self.distribution_ is not None:
+            return SiteCriterion(self.distribution_.loss, site_std)
+        name = self._task_loss if self.loss == "auto" else self.loss
+        loss = get_loss(name)
+        if not loss_info(name).natural_units:
+            return SiteCriterion(loss, site_std)
+        divisors = self.target_scale_.divisors(panel)
+        divisors = None if divisors is None else torch.as_tensor(divisors)
+        return SiteCriterion(loss, site_std, _Restore(self.target_scale_, divisors))
+
+    def _datasets(self, panel, inputs, scaled, rng):
+        """Make the windows to train on, and those to stop early by (None: no such)."""
+        present = present_steps(panel)
+        labelled = np.isfinite(scaled).any(axis=1)
         aside = np.zeros(len(labelled), dtype=bool)
         if use_early_stopping(self.early_stopping, int(labelled.sum())):
-            check_number("validation_fraction", self.validation_fraction, low=0, high=1)
-            aside = split_sites(len(labelled), labelled, self.validation_fraction, rng)
-        series, static = self._make_inputs(panel)
-        with seeded(seed, self.device_):
-            module = self._build(panel)
-        given = (series, static, present_steps(panel), as_tensor(scaled, self.device_))
+            regions = self._regions(panel)
+            aside = split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
+        given = *inputs, present, as_tensor(scaled, self.device_)
         dataset = self._windows(panel, *given, ~aside & labelled)
         valid = self._windows(panel, *given, aside, random=False)
         if len(dataset) == 0:
@@ -125,15 +202,30 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 f"record of forcing. Lower `warmup` (and `window`={self.window}), or give longer "
                 "records."
             )
-        self.net_ = train_network(module, dataset, valid if len(valid) else None, criterion, plan)
-        self.history_ = training_summary(self.net_)
-        self.n_epochs_ = len(self.history_)
+        return dataset, valid if len(valid) else None
+
+    def _regions(self, panel):
+        """Give the region of each site where whole regions are to be set apart."""
+        if self.validation_split == "sites":
+            return None
+        if "region" not in panel.sites:
+            raise ValueError(
+                "`validation_split='regions'` needs a column 'region' in the site table of X, "
+                f"which has {list(panel.sites.columns)}. Add it by `panel.assign(sites=...)`, or "
+                "use validation_split='sites'."
+            )
+        return panel.sites["region"].astype(str).to_numpy()
 
     def _check_parameters(self):
         """Check the parameters that the parts below do not check themselves."""
         check_number("window", self.window, low=1, integer=True)
         check_number("warmup", self.warmup, low=0, integer=True)
         check_number("attribute_noise", self.attribute_noise, low=0)
+        check_number("attribute_dropout", self.attribute_dropout, low=0, high=1)
+        check_number("n_seeds", self.n_seeds, low=1, integer=True)
+        check_number("validation_fraction", self.validation_fraction, low=0, high=1)
+        check_option("validation_split", self.validation_split, ["sites", "regions"])
+        check_option("warm_start", self.warm_start, [True, False])
         if self.warmup >= self.window:
             raise ValueError(
                 f"`warmup` must be smaller than `window`. Got {self.warmup} and {self.window}."
@@ -152,34 +244,124 @@ class NeuralPanelRegressor(BasePanelRegressor):
             min(self.window, n_times),
             min(warmup, n_times),
             target=target,
-            finish=AttributeNoise(self.attribute_noise) if random else None,
+            finish=self._perturbation() if random else None,
             random=random,
-            padding=0.0,  # unlike the encoder, the networks trained here know no NaN
+            # Unlike the encoder, the networks trained here know no NaN.
+            padding={"encoder_forcing": torch.nan},
         )
 
+    # ------------------------------------------------------------------ predict
     def _predict(self, panel):
+        return self._clip(self._run_nets(panel, self._points, 1)[:, :, 0])
+
+    def predict_quantiles(self, X, quantiles=None):
+        """Predict quantiles of the target.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites of the same form and with the same variables as in `fit`.
+        quantiles : sequence of float, default=None
+            Levels between 0 and 1; None takes the parameter `quantiles`. With
+            ``distribution="quantiles"`` they must lie within those that were trained.
+
+        Returns
+        -------
+        ndarray
+            As from `predict`, with one more axis at the end for the levels.
+
+        Raises
+        ------
+        AttributeError
+            If the model was fitted without `distribution`.
+        ValueError
+            If a level is not to be had.
+        """
+        check_is_fitted(self)
+        if self.distribution_ is None:
+            raise AttributeError(
+                f"This {type(self).__name__} predicts values only. Fit it with "
+                "distribution='quantiles' or distribution='cmal'."
+            )
+        levels = tuple(self.quantiles if quantiles is None else quantiles)
+        inputs = read_inputs(self, X, reset=False)
+        values = self._run_nets(
+            inputs.panel, lambda raw: self.distribution_.quantile(raw, levels), len(levels)
+        )
+        values = self._clip(values)
+        return np.stack([inputs.restore(values[:, :, i]) for i in range(len(levels))], axis=-1)
+
+    def _points(self, raw):
+        """Turn what a network gives into one value per step."""
+        values = raw if self.distribution_ is None else self.distribution_.point(raw)
+        return values.unsqueeze(-1)
+
+    def _clip(self, values):
+        """Apply the lower bound."""
+        return values if self.lower_bound_ is None else np.maximum(values, self.lower_bound_)
+
+    def _run_nets(self, panel, give, n_values):
+        """Run all networks and average what they give, in the unit of the target.
+
+        Parameters
+        ----------
+        panel : Panel
+            The sites.
+        give : callable
+            Turns a network's raw output into values of shape (n_sites, n_times, n_values).
+        n_values : int
+            Values per step.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_sites, n_times, n_values)
+            NaN at steps without any forcing.
+        """
         self._check_inputs(panel)
+        self._warn_before_predicting(panel)
         present = present_steps(panel)
-        result = np.full(present.shape, np.nan, dtype=np.float32)
+        result = np.full((*present.shape, n_values), np.nan, dtype=np.float32)
         n_at_once = max(1, _STEPS_AT_ONCE // present.shape[1])
-        module = self.net_.module_
+        for first in range(0, panel.n_sites, n_at_once):
+            sites = slice(first, first + n_at_once)
+            part, runs = panel[sites], find_segments(present[sites])
+            divisors = self.target_scale_.divisors(part)
+            inputs = None
+            for number, net in enumerate(self.nets_):
+                if inputs is None or self._inputs_differ:
+                    inputs = self._make_inputs(part, number)
+                self._run_net(net.module_, inputs, runs, divisors, give, result[sites])
+        return result / np.float32(len(self.nets_)) if len(self.nets_) > 1 else result
+
+    def _warn_before_predicting(self, panel):
+        """Warn of what makes predictions for these sites misleading."""
+
+    def _run_net(self, module, inputs, runs, divisors, give, result):
+        """Add what one network gives to the result, run by run."""
+        series, static = inputs
         with torch.inference_mode():
-            for first in range(0, panel.n_sites, n_at_once):
-                sites = slice(first, first + n_at_once)
-                series, static = self._make_inputs(panel[sites])
-                runs = find_segments(present[sites])
-                # Runs of one length go together: no padding, so no site feels another.
-                for length in np.unique(runs.length):
-                    same = runs.length == length
-                    site = torch.as_tensor(runs.site[same], device=self.device_)
-                    steps = torch.as_tensor(runs.start[same])[:, None] + torch.arange(int(length))
-                    steps = steps.to(self.device_)
-                    inputs = {k: v[site[:, None], steps] for k, v in series.items()}
-                    inputs |= {k: v[site] for k, v in static.items()}
-                    values = module(**inputs).float().cpu().numpy()
-                    result[first + site.cpu().numpy()[:, None], steps.cpu().numpy()] = values
-        result = result * np.float32(self.target_std_) + np.float32(self.target_mean_)
-        return result if self.lower_bound_ is None else np.maximum(result, self.lower_bound_)
+            # Runs of one length go together: no padding, so no site feels another.
+            for length in np.unique(runs.length):
+                same = runs.length == length
+                site = torch.as_tensor(runs.site[same], device=self.device_)
+                steps = torch.as_tensor(runs.start[same])[:, None] + torch.arange(int(length))
+                steps = steps.to(self.device_)
+                given = {k: v[site[:, None], steps] for k, v in series.items()}
+                given |= {k: v[site] for k, v in static.items()}
+                values = give(module(**given).float()).cpu().numpy()
+                rows, columns = site.cpu().numpy()[:, None], steps.cpu().numpy()
+                scale = None if divisors is None else divisors[rows[:, 0]]
+                values = self.target_scale_.restore(values, scale)
+                before = result[rows, columns]
+                result[rows, columns] = np.where(np.isnan(before), values, before + values)
+
+
+def _make_distribution(distribution, quantiles):
+    """Make what the network's outputs stand for; None for the value itself."""
+    if distribution is None or not isinstance(distribution, str):
+        return distribution
+    options = {"levels": tuple(quantiles)} if distribution == "quantiles" else {}
+    return make_distribution(distribution, **options)
 
 
 def _site_std(scaled, labelled):

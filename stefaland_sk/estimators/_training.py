@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler, ProgressBar
@@ -18,7 +19,12 @@ from stefaland_sk.estimators._resume import Resume, has_finished
 _MIN_UPDATES = 20  # per epoch, as far as batches of 8 allow
 _RISE = 0.2  # share of the training in which the learning rate rises
 # What of a plan the weights depend on; a training that goes on must have the same.
-_DECISIVE = ("max_epochs", "lr", "weight_decay", "patience", "clip", "seed", "precision")
+_DECISIVE = (
+    *("max_epochs", "lr", "weight_decay", "patience", "clip", "seed", "precision"),
+    *("optimizer", "lr_schedule", "encoder_lr"),
+)
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adadelta": torch.optim.Adadelta}
+LR_SCHEDULES = ("one_cycle", "cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,15 @@ class TrainingPlan:
         numbers of this plan that the weights depend on.
     distributed : bool, default=False
         Whether the processes that `Processes` finds train together.
+    optimizer : {"adamw", "adadelta"}, default="adamw"
+        What turns gradients into steps.
+    lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        How the learning rate goes: up to `lr` and down; down from `lr`; or `lr` throughout.
+    encoder_lr : float, default=1.0
+        Learning rate of weights below "encoder.", as a multiple of `lr`.
+    stages : list of (int, set of str), default=None
+        Epochs, ascending from 0, and the names of the weights trained from each on; None
+        trains all.
     """
 
     max_epochs: int
@@ -68,6 +83,10 @@ class TrainingPlan:
     checkpoint_minutes: float = 10.0
     fingerprint: dict = field(default_factory=dict)
     distributed: bool = False
+    optimizer: str = "adamw"
+    lr_schedule: str = "one_cycle"
+    encoder_lr: float = 1.0
+    stages: list | None = None
 
     def __post_init__(self):
         check_number("max_epochs", self.max_epochs, low=0, integer=True)
@@ -80,6 +99,9 @@ class TrainingPlan:
         check_option("compile", self.compile, [True, False])
         check_number("checkpoint_minutes", self.checkpoint_minutes, low=0)
         check_option("distributed", self.distributed, [True, False])
+        check_option("optimizer", self.optimizer, list(OPTIMIZERS))
+        check_option("lr_schedule", self.lr_schedule, list(LR_SCHEDULES))
+        check_number("encoder_lr", self.encoder_lr, low=0, open_low=True)
 
     @classmethod
     def of(cls, estimator, device, seed, **means):
@@ -140,6 +162,25 @@ class StopEarly(EarlyStopping):
         except KeyboardInterrupt:
             self.stopped_ = True
             raise
+
+
+class Unfreeze(Callback):
+    """Let weights be trained from certain epochs on.
+
+    Parameters
+    ----------
+    stages : list of (int, set of str)
+        As of a `TrainingPlan`.
+    """
+
+    def __init__(self, stages):
+        self.stages = stages
+
+    def on_epoch_begin(self, net, **kwargs):
+        epoch = net.history[-1, "epoch"] - 1
+        trained = [names for first, names in self.stages if first <= epoch][-1]
+        for name, parameter in net.module_.named_parameters():
+            parameter.requires_grad_(name in trained)
 
 
 class TrainingNet(NeuralNet):
@@ -359,18 +400,17 @@ def train_network(module, dataset, valid, criterion, plan):
 
     callbacks = [("clip", GradientNormClipping(plan.clip))] if plan.clip else []
     callbacks.append(("pace", Pace()))
-    if plan.max_epochs:
-        total_steps = plan.max_epochs * n_batches + 1
-        schedule = LRScheduler(
-            policy=torch.optim.lr_scheduler.OneCycleLR,
-            step_every="batch",
-            max_lr=plan.lr,
-            total_steps=total_steps,
-            pct_start=max(_RISE, 2 / total_steps),  # a rise of no step would divide by zero
-        )
+    if plan.stages is not None:
+        callbacks.append(("unfreeze", Unfreeze(plan.stages)))
+    # A list of learning rates: one for each group of weights.
+    groups = [("encoder.*", {"lr": plan.lr * plan.encoder_lr})] if plan.encoder_lr != 1 else []
+    if plan.max_epochs and plan.lr_schedule != "constant":
+        rates = [*(options["lr"] for _, options in groups), plan.lr]
+        schedule = _make_schedule(plan, plan.max_epochs * n_batches + 1, rates)
         callbacks.append(("schedule", schedule))
     if valid is not None and plan.patience and plan.max_epochs:
-        first_epoch = 1 + int(_RISE * plan.max_epochs)
+        rise = _RISE if plan.lr_schedule == "one_cycle" else 0
+        first_epoch = 1 + int(rise * plan.max_epochs)
         callbacks.append(("early_stopping", StopEarly(first_epoch, plan.patience)))
     if plan.max_minutes is not None:
         callbacks.append(("time_limit", TimeLimit(plan.max_minutes, processes)))
@@ -382,11 +422,12 @@ def train_network(module, dataset, valid, criterion, plan):
     net = TrainingNet(
         module,
         criterion=criterion,
-        optimizer=torch.optim.AdamW,
+        optimizer=OPTIMIZERS[plan.optimizer],
         optimizer__weight_decay=plan.weight_decay,
+        optimizer__param_groups=groups,
         # One kernel for all weights; on a CPU that would round otherwise than the plain loop.
-        optimizer__fused=on_gpu,
-        optimizer__foreach=not on_gpu,
+        optimizer__foreach=not (on_gpu and plan.optimizer == "adamw"),
+        **({"optimizer__fused": True} if on_gpu and plan.optimizer == "adamw" else {}),
         lr=plan.lr,
         max_epochs=plan.max_epochs,
         batch_size=batch_size,
@@ -417,13 +458,28 @@ def train_network(module, dataset, valid, criterion, plan):
     return net
 
 
+def _make_schedule(plan, total_steps, rates):
+    """Give the callback that sets the learning rate after each batch."""
+    policies = torch.optim.lr_scheduler
+    if plan.lr_schedule == "cosine":
+        return LRScheduler(policy=policies.CosineAnnealingLR, step_every="batch", T_max=total_steps)
+    return LRScheduler(
+        policy=policies.OneCycleLR,
+        step_every="batch",
+        max_lr=rates,
+        total_steps=total_steps,
+        pct_start=max(_RISE, 2 / total_steps),  # a rise of no step would divide by zero
+        cycle_momentum=plan.optimizer == "adamw",
+    )
+
+
 def training_summary(net):
     """Give the history of a net as a list of plain dictionaries."""
     keys = ("epoch", "train_loss", "valid_loss", "lr", "samples_per_second", "dur")
     return [{key: row[key] for key in keys if key in row} for row in net.history]
 
 
-def split_sites(n_sites, labelled, fraction, generator):
+def split_sites(n_sites, labelled, fraction, generator, regions=None):
     """Choose the sites to stop early by, among the labelled ones.
 
     Parameters
@@ -436,6 +492,8 @@ def split_sites(n_sites, labelled, fraction, generator):
         Share of the labelled sites to set apart.
     generator : numpy.random.RandomState
         Source of the choice.
+    regions : ndarray of shape (n_sites,), default=None
+        Region of each site: whole regions are set apart, as few as reach the share.
 
     Returns
     -------
@@ -446,7 +504,14 @@ def split_sites(n_sites, labelled, fraction, generator):
     chosen[:] = False
     candidates = labelled.nonzero()[0]
     n_valid = min(max(1, round(fraction * len(candidates))), len(candidates) - 1)
-    chosen[generator.permutation(candidates)[:n_valid]] = True
+    if regions is None:
+        chosen[generator.permutation(candidates)[:n_valid]] = True
+        return chosen
+    names = np.unique(regions[candidates])
+    for name in generator.permutation(names)[:-1]:  # one region at least is trained on
+        if chosen.sum() >= n_valid:
+            break
+        chosen |= labelled & (regions == name)
     return chosen
 
 

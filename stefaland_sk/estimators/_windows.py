@@ -73,8 +73,9 @@ class WindowDataset(torch.utils.data.Dataset):
         ``finish(inputs, truth) -> inputs, truth``, applied to each batch.
     random : bool, default=True
         Whether places and order change from epoch to epoch.
-    padding : float, default=nan
-        What inputs hold behind the end of a short segment.
+    padding : float or dict of str to float, default=nan
+        What inputs hold behind the end of a short segment; of a dictionary, those that it does
+        not name hold 0.
     """
 
     def __init__(
@@ -161,8 +162,9 @@ class WindowDataset(torch.utils.data.Dataset):
         steps = steps.clamp(max=self._n_times() - 1).to(device)
         inputs = {name: values[site[:, None], steps] for name, values in self.series.items()}
         if outside.any():
-            for values in inputs.values():
-                values[outside] = self.padding
+            for name, values in inputs.items():
+                by_name = isinstance(self.padding, dict)
+                values[outside] = self.padding.get(name, 0.0) if by_name else self.padding
         inputs |= {name: values[site] for name, values in self.static.items()}
         truth = {"site": site}
         if self.target is not None:

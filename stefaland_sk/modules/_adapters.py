@@ -1,10 +1,14 @@
 """Adapters: how forcing (and attributes) join the features of a frozen encoder.
 
 All share one interface: ``adapter(features, forcing, attributes)`` with shapes
-(n_sites, n_times, d), (n_sites, n_times, n_forcings) and
-(n_sites, n_attributes), and give (n_sites, n_times, d). Only the residual one
-reads the attributes. In the formulas h = features, x = forcing,
-c = attributes, [;] = concatenation.
+(n_sites, n_times or 1, d), (n_sites, n_times, n_forcings) and
+(n_sites, n_attributes), and give (n_sites, n_times, d), or one step where that
+is the same on all days. Features of one step stand for every day; their share
+is computed once. Only the residual one reads the attributes. In the formulas
+h = features, x = forcing, c = attributes, LN = layer norm, [;] = concatenation.
+
+Convolution and attention look ahead in time unless ``causal=True``: today's
+output then changes with the weather of later days, which suits hindcasts only.
 """
 
 import torch
@@ -14,6 +18,7 @@ from torch.nn import functional as F
 from stefaland_sk._core._checks import check_option
 
 from ._dropout import Dropout
+from ._mixing import Attention, DayConvolution
 from ._recurrent import ConcatLinear
 
 
@@ -188,13 +193,161 @@ class ResidualAdapter(nn.Module):
         return self.norm_second(adapted)
 
 
+class ConvolutionAdapter(nn.Module):
+    """Add two convolutions over three days: LN(h + conv(drop(relu(conv(W [h; x]))))).
+
+    Their widths are d -> 2d -> d; days outside the series count as 0.
+
+    Parameters
+    ----------
+    d_model, n_forcings, n_attributes : int
+        Widths of features, forcing and attributes (these are not used).
+    dropout : float, default=0.1
+        Dropout rate between the convolutions.
+    causal : bool, default=False
+        Whether a day reads itself and four days before it, instead of two on
+        either side.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ConvolutionAdapter(4, 2, 3)(torch.ones(1, 5, 4), torch.ones(1, 5, 2), None).shape
+    torch.Size([1, 5, 4])
+    """
+
+    def __init__(self, d_model, n_forcings, n_attributes, dropout=0.1, causal=False):
+        super().__init__()
+        self.mix = ConcatLinear([d_model, n_forcings], d_model)
+        self.widen = DayConvolution(d_model, 2 * d_model, causal)
+        self.narrow = DayConvolution(2 * d_model, d_model, causal)
+        self.norm = nn.LayerNorm(d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, features, forcing, attributes):
+        """Return the adapted features."""
+        inner = self.dropout(F.relu(self.widen(self.mix(features, forcing))))
+        return self.norm(features + self.narrow(inner))
+
+
+class AttentionAdapter(nn.Module):
+    """Let each day attend to the features, then to the forcing, of other days.
+
+    With p = W x: h <- LN(h + MHA(h, h)), h <- LN(h + MHA(h, p)), then
+    LN(h + W_2 drop(relu(W_1 h))) of width 2d. The second step is left out
+    without forcing. Days are told apart by their features only, so that features
+    of a site that are the same on all days stay so.
+
+    Parameters
+    ----------
+    d_model, n_forcings, n_attributes : int
+        Widths of features, forcing and attributes (these are not used).
+    dropout : float, default=0.1
+        Dropout rate of attention weights and inside the network.
+    n_heads : int, default=4
+        Number of heads; must divide `d_model`.
+    causal : bool, default=False
+        Whether a day attends to itself and earlier days only.
+
+    Raises
+    ------
+    ValueError
+        If `n_heads` does not divide `d_model`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> AttentionAdapter(4, 2, 3)(torch.ones(1, 5, 4), torch.ones(1, 5, 2), None).shape
+    torch.Size([1, 5, 4])
+    """
+
+    def __init__(self, d_model, n_forcings, n_attributes, dropout=0.1, n_heads=4, causal=False):
+        super().__init__()
+        if d_model % n_heads:
+            raise ValueError(
+                f"The adapter 'attention' has {n_heads} heads, and its width {d_model} is not "
+                f"divisible by that. Use a width (`d_hidden`) that is, such as "
+                f"{d_model + -d_model % n_heads}."
+            )
+        self.causal = causal
+        self.attend_features = Attention(d_model, n_heads, dropout, causal)
+        self.norm_features = nn.LayerNorm(d_model)
+        self.from_forcing = nn.Linear(n_forcings, d_model) if n_forcings else None
+        if n_forcings:
+            self.attend_forcing = Attention(d_model, n_heads, dropout, causal)
+            self.norm_forcing = nn.LayerNorm(d_model)
+        self.expand, self.contract = (
+            nn.Linear(d_model, 2 * d_model),
+            nn.Linear(2 * d_model, d_model),
+        )
+        self.norm = nn.LayerNorm(d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, features, forcing, attributes):
+        """Return the adapted features."""
+        features = self.norm_features(features + self.attend_features(features, features))
+        if self.from_forcing is not None:
+            if self.causal:  # days of the same feature have seen different weather
+                features = features.expand(-1, forcing.shape[1], -1)
+            attended = self.attend_forcing(features, self.from_forcing(forcing))
+            features = self.norm_forcing(features + attended)
+        inner = self.dropout(F.relu(self.expand(features)))
+        return self.norm(features + self.contract(inner))
+
+
+class ExpertsAdapter(nn.Module):
+    """Add a mixture of networks: LN(h + sum_k g_k W_k2 drop(relu(W_k1 [h; x]))).
+
+    The weights g = softmax(W_g [h; x]) belong to each day; all networks are
+    evaluated, and nothing balances their use.
+
+    Parameters
+    ----------
+    d_model, n_forcings, n_attributes : int
+        Widths of features, forcing and attributes (these are not used).
+    dropout : float, default=0.1
+        Dropout rate inside the networks.
+    n_experts : int, default=4
+        Number of networks, each of width `d_model`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ExpertsAdapter(4, 2, 3)(torch.ones(1, 5, 4), torch.ones(1, 5, 2), None).shape
+    torch.Size([1, 5, 4])
+    """
+
+    def __init__(self, d_model, n_forcings, n_attributes, dropout=0.1, n_experts=4):
+        super().__init__()
+        self.n_experts = n_experts
+        self.gate = ConcatLinear([d_model, n_forcings], n_experts)
+        self.expand = ConcatLinear([d_model, n_forcings], n_experts * d_model)
+        bound = d_model**-0.5  # each network starts as a linear layer of its own
+        self.weight = nn.Parameter(
+            torch.empty(n_experts * d_model, d_model).uniform_(-bound, bound)
+        )
+        self.bias = nn.Parameter(torch.empty(n_experts, d_model).uniform_(-bound, bound))
+        self.norm = nn.LayerNorm(d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, features, forcing, attributes):
+        """Return the adapted features."""
+        share = torch.softmax(self.gate(features, forcing), dim=-1)
+        inner = self.dropout(F.relu(self.expand(features, forcing)))
+        inner = inner.unflatten(-1, (self.n_experts, -1)) * share.unsqueeze(-1)
+        return self.norm(features + inner.flatten(-2) @ self.weight + share @ self.bias)
+
+
 ADAPTERS = {
     "none": NoAdapter,
     "gated": GatedAdapter,
     "residual": ResidualAdapter,
     "bottleneck": BottleneckAdapter,
     "feedforward": FeedforwardAdapter,
+    "conv": ConvolutionAdapter,
+    "attention": AttentionAdapter,
+    "moe": ExpertsAdapter,
 }
+LOOKS_AHEAD = ("conv", "attention")  # these take `causal`
 
 
 def make_adapter(name, d_model, n_forcings, n_attributes, **options):
@@ -202,8 +355,9 @@ def make_adapter(name, d_model, n_forcings, n_attributes, **options):
 
     Parameters
     ----------
-    name : {"none", "gated", "residual", "bottleneck", "feedforward"}
-        Which adapter.
+    name : {"none", "gated", "residual", "bottleneck", "feedforward", "conv", "attention", "moe"} \
+            or None
+        Which adapter; None is "none".
     d_model, n_forcings, n_attributes : int
         Widths of features, forcing and attributes.
     **options
@@ -223,6 +377,8 @@ def make_adapter(name, d_model, n_forcings, n_attributes, **options):
     --------
     >>> make_adapter("none", 8, 5, 26)
     NoAdapter()
+    >>> make_adapter("conv", 8, 5, 26, causal=True).widen
+    DayConvolution(8, 16, causal=True)
     """
-    check_option("adapter", name, list(ADAPTERS))
+    name = check_option("adapter", "none" if name is None else name, list(ADAPTERS))
     return ADAPTERS[name](d_model, n_forcings, n_attributes, **options)

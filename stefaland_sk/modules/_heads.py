@@ -6,9 +6,12 @@ from torch.nn import functional as F
 
 from stefaland_sk._core._checks import check_number, check_option
 
-from ._adapters import make_adapter
+from ._adapters import LOOKS_AHEAD, make_adapter
 from ._dropout import Dropout
+from ._mixing import DayConvolution
 from ._recurrent import ConcatLinear, Recurrent
+
+_D_DECODER = 64  # width of the small network that reads a variable out, as in pretraining
 
 
 def _clean(values, name, shape):
@@ -21,21 +24,68 @@ def _clean(values, name, shape):
     return values.masked_fill(torch.isnan(values), 0.0)
 
 
+def _read_raw(forcing, attributes, n_forcings, n_attributes):
+    """Return raw inputs without NaN, the attributes with a time axis, and (n_sites, n_times)."""
+    given = forcing if forcing is not None else attributes
+    if given is None:
+        raise ValueError("`forcing` and `attributes` are both None; give at least one.")
+    if forcing is None and n_forcings == 0:
+        forcing = given.new_zeros(len(given), 1, 0)
+    if forcing is None or forcing.ndim != 3 or forcing.shape[1] == 0:
+        raise ValueError(
+            f"`forcing` must have shape (n_sites, n_times >= 1, {n_forcings}); "
+            f"got {None if forcing is None else tuple(forcing.shape)}."
+        )
+    n_sites, n_times, _ = forcing.shape
+    forcing = _clean(forcing, "forcing", (n_sites, n_times, n_forcings))
+    attributes = _clean(attributes, "attributes", (n_sites, n_attributes))
+    return forcing, None if attributes is None else attributes.unsqueeze(1), (n_sites, n_times)
+
+
+def _check_pairing(head, adapter, residual, d_encoder, n_inputs):
+    """Raise a ValueError where parts of a head make no sense together."""
+    if head == "decoder" and residual is not False:
+        raise ValueError(
+            "`head`='decoder' reads the features alone, as the decoder of the pretraining does; "
+            f"got residual={residual!r}. Use residual=False, or head='lstm'."
+        )
+    if d_encoder:
+        return
+    if n_inputs == 0:
+        raise ValueError(
+            "With `d_encoder`=0 a head reads raw inputs only; got n_forcings=0 and "
+            "n_attributes=0. Give at least one, or features of an encoder."
+        )
+    if adapter != "none":
+        raise ValueError(
+            f"`adapter`={adapter!r} joins raw inputs with features, and with d_encoder=0 there are "
+            "none. Use adapter='none'."
+        )
+    if head == "decoder" or residual == "cnn":
+        wrong = "head='decoder'" if head == "decoder" else "residual='cnn'"
+        raise ValueError(
+            f"{wrong} needs features, and with `d_encoder`=0 there are none. Use head='lstm' (or "
+            "'linear') with residual=True or False."
+        )
+
+
 class FinetuneHead(nn.Module):
-    """Predict the target from features of a frozen encoder and the raw inputs.
+    """Predict the target from features of an encoder and the raw inputs.
 
     Parameters
     ----------
     d_encoder : int
-        Width of the features.
+        Width of the features. 0 = there is no encoder: raw inputs alone, the
+        matched comparator of a head with one.
     n_forcings, n_attributes : int
         Number of raw inputs; either may be 0.
     d_hidden : int, default=256
         Width of adapter and LSTM. Features are projected to it where
         `d_encoder` differs.
-    adapter : {"auto", "none", "gated", "residual", "bottleneck", "feedforward"}
-        How raw inputs join the features, by default "auto": "residual" with
-        ``residual=True``, "gated" with False, "none" with "cnn".
+    adapter : {"auto", "none", "gated", "residual", "bottleneck", "feedforward", "conv", \
+            "attention", "moe"} or None, default="auto"
+        How raw inputs join the features; None is "none". "auto" is "residual" with
+        ``residual=True``, "gated" with an LSTM and ``residual=False``, "none" otherwise.
     residual : True, False or "cnn", default=True
         Whether raw inputs enter again around the LSTM; see Notes.
     n_outputs : int, default=1
@@ -49,11 +99,21 @@ class FinetuneHead(nn.Module):
     feature_scale : float or None, default=0.1
         Initial scale of the normalised features in the residual adapter; None
         takes features as they come. Other adapters ignore it.
+    head : {"lstm", "linear", "decoder"}, default="lstm"
+        What stands between: an LSTM; nothing (with ``adapter="none"`` and
+        ``residual=False`` that is a linear probe, one linear layer per day, without
+        dropout or projection); or what reads the variables out in pretraining, an LSTM,
+        layer norm, dropout and a small network, as if the target were one
+        channel more to be reconstructed. The last one needs ``residual=False``.
+    causal : bool, default=False
+        Whether the convolutions and the attention of "conv", "attention" and "cnn" are kept
+        from reading later days. Features of an encoder have seen the whole window all the same.
 
     Raises
     ------
     ValueError
-        If a parameter is not legal, or (in the call) shapes do not fit.
+        If a parameter is not legal, parts make no sense together, or (in the
+        call) shapes do not fit.
 
     Notes
     -----
@@ -66,6 +126,13 @@ class FinetuneHead(nn.Module):
     "cnn"
         s = W_in [x; c], r = W relu(conv(a + s)) + s, h = LSTM(r), output W h,
         the convolution being over three days: tomorrow is read as well.
+
+    Without an encoder a is left out, and with False u = relu(W_pre [x; c]) takes
+    its place. ``head="linear"`` has h = u in place of h = LSTM(u).
+
+    Names of parameters begin with the part that they belong to: ``project.``
+    (features to `d_hidden`), ``adapter.``, ``pre.``, ``skip.``, ``convolve.`` and ``mix.``
+    (before the LSTM; the last three of "cnn"), ``recurrent.``, ``post.``, ``output.``.
 
     Missing raw inputs count as 0, the mean after scaling; the encoder, which
     has mask tokens, is the part that tells missing from average.
@@ -96,10 +163,12 @@ class FinetuneHead(nn.Module):
         weight_dropout=0.0,
         forget_bias=3.0,
         feature_scale=0.1,
+        head="lstm",
+        causal=False,
     ):
         super().__init__()
         for name, size, low in (
-            ("d_encoder", d_encoder, 1),
+            ("d_encoder", d_encoder, 0),
             ("n_forcings", n_forcings, 0),
             ("n_attributes", n_attributes, 0),
             ("d_hidden", d_hidden, 1),
@@ -109,29 +178,83 @@ class FinetuneHead(nn.Module):
         for name, rate in (("dropout", dropout), ("weight_dropout", weight_dropout)):
             check_number(name, rate, low=0, high=1)
         check_option("residual", residual, [True, False, "cnn"])
+        check_option("head", head, ["lstm", "linear", "decoder"])
+        check_option("causal", causal, [True, False])
         if adapter == "auto":
-            adapter = {True: "residual", False: "gated", "cnn": "none"}[residual]
+            plain = residual == "cnn" or head != "lstm"
+            by_default = "residual" if residual is True else "none" if plain else "gated"
+            adapter = by_default if d_encoder else "none"
+        adapter = "none" if adapter is None else adapter
+        _check_pairing(head, adapter, residual, d_encoder, n_forcings + n_attributes)
         self.d_encoder, self.n_forcings, self.n_attributes = d_encoder, n_forcings, n_attributes
         self.residual, self.n_outputs = residual, n_outputs
-        same = d_encoder == d_hidden
+        if d_encoder and (head, adapter, residual) == ("linear", "none", False):
+            d_hidden = d_encoder
+        same = d_encoder in (0, d_hidden)
         self.project = nn.Identity() if same else nn.Linear(d_encoder, d_hidden)
         options = {"feature_scale": feature_scale} if adapter == "residual" else {}
+        if adapter in LOOKS_AHEAD:
+            options["causal"] = causal
         self.adapter = make_adapter(
             adapter, d_hidden, n_forcings, n_attributes, dropout=dropout, **options
         )
-        sizes = [d_hidden, n_forcings, n_attributes]
+        raw = [n_forcings, n_attributes]
+        if residual is True or not d_encoder:
+            self.pre = ConcatLinear([d_hidden * bool(d_encoder), *raw], d_hidden)
         if residual is True:
-            self.pre = ConcatLinear(sizes, d_hidden)
-            self.post = ConcatLinear(sizes, d_hidden)
+            self.post = ConcatLinear([d_hidden, *raw], d_hidden)
         elif residual == "cnn":
-            self.skip = ConcatLinear(sizes[1:], d_hidden)
-            self.convolve = nn.Conv1d(d_hidden, d_hidden, kernel_size=3, padding="same")
+            self.skip = ConcatLinear(raw, d_hidden)
+            self.convolve = DayConvolution(d_hidden, d_hidden, causal)
             self.mix = nn.Linear(d_hidden, d_hidden)
-        self.recurrent = Recurrent(d_hidden, d_hidden, forget_bias, weight_dropout)
-        self.dropout = Dropout(dropout)
+        self.recurrent = None
+        if head != "linear":
+            self.recurrent = Recurrent(d_hidden, d_hidden, forget_bias, weight_dropout)
+        self.dropout = Dropout(dropout if head == "lstm" else 0.0)
         self.output = nn.Linear(d_hidden, n_outputs)
+        if head == "decoder":
+            self.output = nn.Sequential(
+                nn.LayerNorm(d_hidden),
+                Dropout(dropout),
+                nn.Linear(d_hidden, _D_DECODER),
+                nn.GELU(),
+                nn.Linear(_D_DECODER, n_outputs),
+            )
 
-    def hidden_states(self, features, forcing=None, attributes=None, state=None):
+    def _read(self, features, forcing, attributes):
+        """Return the inputs in order, the attributes with a time axis, and (n_sites, n_times)."""
+        if self.d_encoder == 0:
+            if features is not None:
+                raise ValueError(
+                    "`features` must be None for a head without an encoder (d_encoder=0); got "
+                    f"shape {tuple(features.shape)}."
+                )
+            raw = _read_raw(forcing, attributes, self.n_forcings, self.n_attributes)
+            return features, *raw
+        shape = None if features is None else tuple(features.shape)
+        if shape is None or len(shape) != 3 or shape[1] == 0 or shape[2] != self.d_encoder:
+            raise ValueError(
+                f"`features` must have shape (n_sites, n_times >= 1, {self.d_encoder}); "
+                f"got {shape}."
+            )
+        n_sites, n_times, _ = shape
+        if n_times == 1 and forcing is not None and forcing.ndim == 3:
+            n_times = forcing.shape[1]  # one feature for all days
+        forcing = _clean(forcing, "forcing", (n_sites, n_times, self.n_forcings))
+        attributes = _clean(attributes, "attributes", (n_sites, self.n_attributes))
+        site = None if attributes is None else attributes.unsqueeze(1)
+        return features, forcing, site, (n_sites, n_times)
+
+    def _adapt(self, features, forcing, site, n_times):
+        """Return the adapted features, or None where there is no encoder."""
+        if self.d_encoder == 0:
+            return None
+        features = self.project(features)
+        if self.n_forcings == 0:  # nothing else tells the adapter of the days
+            features = features.expand(-1, n_times, -1)
+        return self.adapter(features, forcing, None if site is None else site.squeeze(1))
+
+    def hidden_states(self, features=None, forcing=None, attributes=None, state=None):
         """Return what the output layer reads, and the LSTM's last state.
 
         For models that put something else than one linear layer on top, such
@@ -139,8 +262,9 @@ class FinetuneHead(nn.Module):
 
         Parameters
         ----------
-        features : Tensor of shape (n_sites, n_times, d_encoder)
-            Features of the encoder; `n_times` may be 1.
+        features : Tensor of shape (n_sites, n_times or 1, d_encoder), default=None
+            Features of the encoder; one step = the same on all days of the
+            forcing. None only if there is no encoder.
         forcing : Tensor of shape (n_sites, n_times, n_forcings), default=None
             Scaled forcing, NaN = missing; None only if there is none.
         attributes : Tensor of shape (n_sites, n_attributes), default=None
@@ -152,41 +276,39 @@ class FinetuneHead(nn.Module):
         -------
         hidden : Tensor of shape (n_sites, n_times, d_hidden)
             Hidden states.
-        state : tuple of two Tensors
-            LSTM state after the last day.
+        state : tuple of two Tensors or None
+            LSTM state after the last day; None with ``head="linear"``.
         """
-        if features.ndim != 3 or features.shape[1] == 0 or features.shape[2] != self.d_encoder:
-            raise ValueError(
-                f"`features` must have shape (n_sites, n_times >= 1, {self.d_encoder}); "
-                f"got {tuple(features.shape)}."
-            )
-        n_sites, n_times, _ = features.shape
-        forcing = _clean(forcing, "forcing", (n_sites, n_times, self.n_forcings))
-        attributes = _clean(attributes, "attributes", (n_sites, self.n_attributes))
-        adapted = self.adapter(self.project(features), forcing, attributes)
-        site = None if attributes is None else attributes.unsqueeze(1)
+        features, forcing, site, (n_sites, n_times) = self._read(features, forcing, attributes)
+        inputs = self._adapt(features, forcing, site, n_times)
         if self.residual is True:
-            hidden, state = self.recurrent(self.pre(adapted, forcing, site), state)
-            hidden = self.dropout(hidden)
-            return self.post(hidden, forcing, site) + hidden, state
-        if self.residual == "cnn":
+            inputs = self.pre(inputs, forcing, site)
+        elif self.residual == "cnn":
             skip = self.skip(forcing, site)
-            smooth = F.relu(self.convolve((adapted + skip).transpose(1, 2)))
-            adapted = self.mix(smooth.transpose(1, 2)) + skip
-        hidden, state = self.recurrent(adapted, state)
-        return self.dropout(hidden), state
+            smooth = F.relu(self.convolve((inputs + skip).expand(-1, n_times, -1)))
+            inputs = self.mix(smooth) + skip
+        elif self.d_encoder == 0:
+            inputs = F.relu(self.pre(None, forcing, site))
+        hidden = inputs.expand(n_sites, n_times, -1)
+        if self.recurrent is not None:
+            hidden, state = self.recurrent(hidden, state)
+            hidden = self.dropout(hidden)
+        if self.residual is True:
+            hidden = self.post(hidden, forcing, site) + hidden
+        return hidden, state
 
-    def forward(self, features, forcing=None, attributes=None, state=None, return_state=False):
+    def forward(self, features=None, forcing=None, attributes=None, state=None, return_state=False):
         """Return the predictions.
 
         A long series can be run in pieces by passing on the state; with
-        ``residual="cnn"`` the days beside a joint then differ from one long
-        run, since the convolution is padded there.
+        "conv", "attention" and "cnn" the pieces then differ from one long
+        run, since no day reads beyond a joint there.
 
         Parameters
         ----------
-        features : Tensor of shape (n_sites, n_times, d_encoder)
-            Features of the encoder; `n_times` may be 1.
+        features : Tensor of shape (n_sites, n_times or 1, d_encoder), default=None
+            Features of the encoder; one step = the same on all days of the
+            forcing. None only if there is no encoder.
         forcing : Tensor of shape (n_sites, n_times, n_forcings), default=None
             Scaled forcing, NaN = missing; None only if there is none.
         attributes : Tensor of shape (n_sites, n_attributes), default=None
@@ -200,7 +322,7 @@ class FinetuneHead(nn.Module):
         -------
         output : Tensor of shape (n_sites, n_times[, n_outputs])
             Predictions; the last axis is missing where ``n_outputs=1``.
-        state : tuple of two Tensors
+        state : tuple of two Tensors or None
             LSTM state after the last day; only with ``return_state=True``.
         """
         hidden, state = self.hidden_states(features, forcing, attributes, state)
@@ -296,20 +418,9 @@ class RecurrentRegressor(nn.Module):
         state : tuple of two Tensors
             LSTM state after the last day.
         """
-        given = forcing if forcing is not None else attributes
-        if given is None:
-            raise ValueError("`forcing` and `attributes` are both None; give at least one.")
-        if forcing is None and self.n_forcings == 0:
-            forcing = given.new_zeros(len(given), 1, 0)
-        if forcing is None or forcing.ndim != 3 or forcing.shape[1] == 0:
-            raise ValueError(
-                f"`forcing` must have shape (n_sites, n_times >= 1, {self.n_forcings}); "
-                f"got {None if forcing is None else tuple(forcing.shape)}."
-            )
-        n_sites, n_times, _ = forcing.shape
-        forcing = _clean(forcing, "forcing", (n_sites, n_times, self.n_forcings))
-        attributes = _clean(attributes, "attributes", (n_sites, self.n_attributes))
-        site = None if attributes is None else attributes.unsqueeze(1)
+        forcing, site, (n_sites, n_times) = _read_raw(
+            forcing, attributes, self.n_forcings, self.n_attributes
+        )
         inputs = F.relu(self.pre(forcing, site)).expand(n_sites, n_times, -1)
         hidden, state = self.recurrent(inputs, state)
         return self.dropout(hidden), state

@@ -89,6 +89,12 @@ class MaskedAutoencoder(nn.Module):
         self.attribute_heads = VariableHeads(n_numeric, *sizes)
         self.class_heads = nn.ModuleList(ClassHead(n, *sizes) for n in n_classes)
 
+    @property
+    def encoding_parameters(self):
+        """Names of the weights that `encode` uses; the others serve the reconstruction only."""
+        parts = ("embed_", "patches.", "backbone.", "encoder_to_decoder.")
+        return [name for name, _ in self.named_parameters() if name.startswith(parts)]
+
     def _check(self, forcing, attributes):
         """Fill in an absent part, and compare shapes with the configuration."""
         config = self.config

@@ -11,6 +11,7 @@ from stefaland_sk.datasets import make_catchments
 from stefaland_sk.estimators._neural import SiteCriterion
 from stefaland_sk.estimators._training import train_network
 from stefaland_sk.estimators._windows import WindowLoader
+from stefaland_sk.modules import get_loss
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_auto_loss_is_the_task_s(catchments, make_lstm):
 
 
 def test_nse_loss_weighs_sites_by_their_spread():
-    criterion = SiteCriterion("nse", torch.tensor([1.0, 10.0]))
+    criterion = SiteCriterion(get_loss("nse"), torch.tensor([1.0, 10.0]))
     truth = {"target": torch.zeros(1, 4), "site": torch.tensor([0])}
     narrow = criterion(torch.ones(1, 4), truth)
     wide = criterion(torch.ones(1, 4), {**truth, "site": torch.tensor([1])})

@@ -355,7 +355,7 @@ def test_raw_inputs_reach_the_head_only_with_residual(catchments, pretrained, ma
     X, y = catchments
     with_raw = make_streamflow(FrozenEstimator(pretrained), residual=True).fit(X, y)
     without = make_streamflow(FrozenEstimator(pretrained), residual=False, adapter="none").fit(X, y)
-    assert hasattr(with_raw.net_.module_, "pre")
+    assert hasattr(with_raw.net_.module_.head, "pre")
     series, static = without._make_inputs(X)
     inputs = {**series, **static}
     changed = {**inputs, "forcing": inputs["forcing"] + 1}

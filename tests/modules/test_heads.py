@@ -25,7 +25,7 @@ def head(adapter="auto", residual=True, n_forcings=3, n_attributes=2, **values):
             8,
             n_forcings,
             n_attributes,
-            **{"d_hidden": 6, **values},
+            **{"d_hidden": 12, **values},
             adapter=adapter,
             residual=residual,
         ).eval()
@@ -241,7 +241,7 @@ def test_regressor_names_the_wrong_shape():
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        ({"adapter": "moe"}, ValueError, "`adapter` must be one of .*Got 'moe'"),
+        ({"adapter": "mixed"}, ValueError, "`adapter` must be one of .*Got 'mixed'"),
         ({"residual": "yes"}, ValueError, r"`residual` must be one of \[True, False, 'cnn'\]"),
         ({"residual": 1}, ValueError, "`residual` must be one of"),
         ({"d_hidden": 0}, ValueError, "`d_hidden` must lie in"),
