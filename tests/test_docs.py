@@ -50,7 +50,7 @@ def test_code_of_the_page_on_encoders_runs_from_top_to_bottom(tmp_path, monkeypa
     names = run_blocks(ENCODERS, "encoders.md", monkeypatch)
     loaded = load_encoder("features.safetensors")
     assert loaded.d_model == names["site"].shape[1] == 16
-    assert names["cache"].misses == 6
+    assert names["encoder"].cache.misses == 6
 
 
 def test_licences_on_the_page_on_encoders_are_those_of_the_entries():

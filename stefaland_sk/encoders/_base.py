@@ -108,7 +108,7 @@ class Encoder(ABC):
             None where the encoder has features of sites only, or the panel has no times. NaN
             on days without features.
         site : ndarray of float32 of shape (n_sites, d_model)
-            Features of the sites.
+            Features of the sites. Both arrays belong to the caller, who may change them.
         """
 
     @abstractmethod

@@ -15,10 +15,11 @@ from stefaland_sk.encoders._cache import FeatureCache
 def check_encoder(encoder, panel):
     """Check that an encoder keeps the contract of `Encoder`.
 
-    What is checked: shapes and types of the features; that those of a site depend neither
-    on the other sites nor on their order, to the bit; that the encoder is not copied, and
-    pickled to one that gives the same; that a cache changes nothing and is used, if at
-    all, at the second call; what it tells of sites seen and of itself.
+    What is checked: shapes and types of the features, and that they belong to the caller;
+    that those of a site depend neither on the other sites nor on their order, to the bit;
+    that the encoder is not copied, and pickled to one that gives the same; that a cache
+    changes nothing and is used, if at all, at the second call; what it tells of sites seen
+    and of itself.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def check_encoder(encoder, panel):
         raise ValueError(f"`panel` must have at least 3 sites. Got {panel.n_sites}.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # of what is missing in the panel
-        for check in (_identity, _shapes, _sites_apart, _pickling, _caching, _words):
+        for check in (_identity, _shapes, _own_arrays, _sites_apart, _pickling, _caching, _words):
             check(encoder, panel)
 
 
@@ -94,6 +95,21 @@ def _shapes(encoder, panel):
         none, alone = encoder.encode(table)
         _require(none is None, "a panel without times has no features of the days")
         _require(np.array_equal(alone, site), "the features of the sites need no times")
+
+
+def _own_arrays(encoder, panel):
+    """What is given belongs to the caller, who may change it."""
+    given = encoder.encode(panel)
+    kept = [None if part is None else part.copy() for part in given]
+    for part in given:
+        if part is not None:
+            _require(part.flags.writeable, "features may be changed by who gets them")
+            part += 1
+    for part, again in zip(kept, encoder.encode(panel), strict=True):
+        _require(
+            part is None or np.array_equal(part, again, equal_nan=True),
+            "features that are changed leave the encoder as it was",
+        )
 
 
 def _sites_apart(encoder, panel):

@@ -37,6 +37,9 @@ class ImageEncoder(ModuleEncoder):
         ``embed_dim``).
     entry : str or WeightsEntry, default=None
         Where the weights come from; it tells bands, licence and citation.
+    cache : FeatureCache, str or Path, default=None
+        Where features are kept, so that each sample is read only once: a cache, or its
+        folder. Estimators in a cross-validation ask for the same sites again and again.
     sites, places, about
         As for `SiteEmbeddingEncoder`.
 
@@ -75,6 +78,7 @@ class ImageEncoder(ModuleEncoder):
         std=None,
         d_model=None,
         entry=None,
+        cache=None,
         sites=(),
         places=None,
         about=None,
@@ -88,7 +92,7 @@ class ImageEncoder(ModuleEncoder):
             bands = entry.bands
         self._bands = Bands.of(bands, mean, std)
         d_model = find_d_model(module) if d_model is None else d_model
-        super().__init__(module, images, d_model, entry, sites, places, about)
+        super().__init__(module, images, d_model, entry, cache, sites, places, about)
 
     def _read(self, site, value):
         values, times = self._bands.read(value)

@@ -59,11 +59,13 @@ class ModuleEncoder(Encoder):
         Number of features.
     entry : WeightsEntry, default=None
         Where the weights come from.
+    cache : FeatureCache, str or Path, default=None
+        Where `encode` looks features up and keeps them, unless it is given another.
     sites, places, about
         As for `SiteEmbeddingEncoder`.
     """
 
-    def __init__(self, module, inputs, d_model, entry, sites, places, about):
+    def __init__(self, module, inputs, d_model, entry, cache, sites, places, about):
         if not isinstance(inputs, Mapping) or not len(inputs):
             raise TypeError(
                 "The inputs must be a mapping (a dict, or a class of your own that reads files) "
@@ -73,6 +75,7 @@ class ModuleEncoder(Encoder):
             )
         self.module = module.eval().requires_grad_(False)
         self.entry = entry
+        self.cache = as_cache(cache)
         self.sites = list(map(str, sites))
         self.places = round_places(places, len(self.sites))
         self.about = {**(entry.remarks() if entry else {}), **(about or {})}
@@ -187,7 +190,7 @@ class ModuleEncoder(Encoder):
         precision : {"float32", "bf16"}, default="float32"
             Of the matrix products.
         cache : FeatureCache, str or Path, default=None
-            Where features are looked up and kept.
+            Where features are looked up and kept; None takes the encoder's own, if it has one.
 
         Returns
         -------
@@ -211,7 +214,8 @@ class ModuleEncoder(Encoder):
         """
         check_option("precision", precision, ["float32", "bf16"])
         self.check_coverage(panel, 0.0)
-        cache, device = as_cache(cache), torch.device(device)
+        cache = self.cache if cache is None else as_cache(cache)
+        device = torch.device(device)
         days = days and self._dated and panel.time is not None
         site = np.empty((panel.n_sites, self.d_model), dtype=np.float32)
         result = np.empty((*panel.shape[:2], self.d_model), dtype) if days else None

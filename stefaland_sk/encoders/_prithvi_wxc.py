@@ -47,6 +47,9 @@ class PrithviWxCEncoder(ModuleEncoder):
         where the site is.
     entry : str or WeightsEntry, default=None
         Where the weights come from.
+    cache : FeatureCache, str or Path, default=None
+        Where features are kept, so that each sample is read only once: a cache, or its
+        folder. Estimators in a cross-validation ask for the same sites again and again.
     sites, places, about
         As for `SiteEmbeddingEncoder`.
 
@@ -80,7 +83,16 @@ class PrithviWxCEncoder(ModuleEncoder):
     """
 
     def __init__(
-        self, module, fields, *, pool="mean", entry=None, sites=(), places=None, about=None
+        self,
+        module,
+        fields,
+        *,
+        pool="mean",
+        entry=None,
+        cache=None,
+        sites=(),
+        places=None,
+        about=None,
     ):
         check_option("pool", pool, ["mean", "centre"])
         absent = [name for name in _KEPT if not hasattr(module, name)]
@@ -95,7 +107,9 @@ class PrithviWxCEncoder(ModuleEncoder):
         self._config = {name: _plain(getattr(module, name)) for name in _KEPT}
         encoder = _build(self._config)
         load_weights(encoder, module.state_dict(), "the module given")
-        super().__init__(encoder, fields, module.embed_dim, as_entry(entry), sites, places, about)
+        super().__init__(
+            encoder, fields, module.embed_dim, as_entry(entry), cache, sites, places, about
+        )
 
     @classmethod
     def from_pretrained(
@@ -109,6 +123,7 @@ class PrithviWxCEncoder(ModuleEncoder):
         n_heads=16,
         mask_unit=(30, 32),
         entry="prithvi_wxc",
+        cache=None,
         sites=(),
         places=None,
         about=None,
@@ -137,7 +152,7 @@ class PrithviWxCEncoder(ModuleEncoder):
             Cells of a window of attention.
         entry : str or WeightsEntry, default="prithvi_wxc"
             Which weights.
-        sites, places, about
+        cache, sites, places, about
             As for the constructor.
 
         Returns
@@ -164,7 +179,8 @@ class PrithviWxCEncoder(ModuleEncoder):
         config = _config_of(tensors, where, grid, n_heads, mask_unit)
         module = _build(config)
         load_weights(module, tensors, where)
-        return cls(module, fields, pool=pool, entry=entry, sites=sites, places=places, about=about)
+        more = {"cache": cache, "sites": sites, "places": places, "about": about}
+        return cls(module, fields, pool=pool, entry=entry, **more)
 
     # ------------------------------------------------------------------ pickling
     # The network holds functions without a name, which cannot be pickled: it is built anew.

@@ -35,6 +35,9 @@ class TerraMindEncoder(ModuleEncoder):
         mappings; those without dates serve for all dates.
     entry : str or WeightsEntry, default=None
         Where the weights come from.
+    cache : FeatureCache, str or Path, default=None
+        Where features are kept, so that each sample is read only once: a cache, or its
+        folder. Estimators in a cross-validation ask for the same sites again and again.
     sites, places, about
         As for `SiteEmbeddingEncoder`.
 
@@ -68,7 +71,9 @@ class TerraMindEncoder(ModuleEncoder):
     ... )  # doctest: +SKIP
     """
 
-    def __init__(self, module, images, *, entry=None, sites=(), places=None, about=None):
+    def __init__(
+        self, module, images, *, entry=None, cache=None, sites=(), places=None, about=None
+    ):
         register = _import_terratorch(_REGISTER)
         names = getattr(module, "mod_name_mapping", None)
         if names is None or not hasattr(module, "merge_method"):
@@ -97,7 +102,7 @@ class TerraMindEncoder(ModuleEncoder):
         }
         inputs = _by_site(images, list(names))
         super().__init__(
-            module, inputs, find_d_model(module), as_entry(entry), sites, places, about
+            module, inputs, find_d_model(module), as_entry(entry), cache, sites, places, about
         )
 
     @classmethod
@@ -109,6 +114,7 @@ class TerraMindEncoder(ModuleEncoder):
         path=None,
         modalities=("S2L2A",),
         allow_download=False,
+        cache=None,
         sites=(),
         places=None,
         about=None,
@@ -128,7 +134,7 @@ class TerraMindEncoder(ModuleEncoder):
             Kinds of images to read.
         allow_download : bool, default=False
             Whether the weights may be downloaded from the Hugging Face hub.
-        sites, places, about
+        cache, sites, places, about
             As for the constructor.
 
         Returns
@@ -159,7 +165,8 @@ class TerraMindEncoder(ModuleEncoder):
                 f"TerraTorch cannot build {name!r} for {list(modalities)}: {error}"
             ) from error
         load_weights(module, read_weights(where), where)
-        return cls(module, images, entry=entry, sites=sites, places=places, about=about)
+        more = {"cache": cache, "sites": sites, "places": places, "about": about}
+        return cls(module, images, entry=entry, **more)
 
     def _read(self, site, value):
         read = {name: self._bands[name].read(image) for name, image in value.items()}

@@ -101,6 +101,20 @@ class Forgetful(Honest):
         return {"digest": "other"}
 
 
+class Shared(Honest):
+    features = np.zeros((5, 6), dtype=np.float32)
+
+    def encode(self, panel, *, days=True, dtype=np.float32, **options):
+        return None, self.features[: panel.n_sites]
+
+
+class Locked(Honest):
+    def encode(self, panel, **options):
+        _, site = super().encode(panel, **options)
+        site.flags.writeable = False
+        return None, site
+
+
 class Unpicklable(Honest):
     def __getstate__(self):
         raise TypeError("no way")
@@ -144,6 +158,8 @@ class Unseen(Honest):
         (Sociable, "same to the bit without the others"),
         (Gappy, "the features of the sites are finite"),
         (Forgetful, "a pickle has the same digest"),
+        (Shared, "features that are changed leave the encoder as it was"),
+        (Locked, "features may be changed by who gets them"),
         (Unpicklable, r"it can be pickled \(no way\)"),
         (Rounding, "features are the same with a cache"),
         (Uncached, "a second call takes the features of each site from the cache"),

@@ -171,6 +171,17 @@ def test_what_is_cached_is_not_computed_again(network, series, panel, tmp_path):
     assert network.calls == calls + 2  # the site whose images changed
 
 
+def test_an_encoder_may_have_a_cache_of_its_own(network, images, panel, tmp_path):
+    encoder = ImageEncoder(network, images, bands=BANDS, cache=tmp_path)
+    for model in (encoder, encoder, pickle.loads(pickle.dumps(encoder))):
+        model.encode(panel)
+    assert (network.calls, encoder.cache.hits, encoder.cache.misses) == (4, 4, 4)
+    encoder.encode(panel, cache=FeatureCache())  # another one is asked in its place
+    assert network.calls == 8
+    with pytest.raises(TypeError, match="`cache` must be a FeatureCache, the path of a folder"):
+        ImageEncoder(network, images, bands=BANDS, cache=3)
+
+
 def test_other_weights_or_scales_have_another_digest(network, images):
     base = ImageEncoder(network, images, bands=BANDS)
     scaled = ImageEncoder(network, images, bands=BANDS, std=[1.0, 2.0])
