@@ -9,7 +9,8 @@ basin. What differs is the encoder:
     lstm               no encoder: linear layer, LSTM, linear layer
     lstm_matched       no encoder, but the head of resconn: raw inputs before and after the LSTM
     resconn            features of an encoder pretrained inside the fold, raw inputs rejoin
-    noresconn          features, forcing by the gated adapter, no raw inputs around the LSTM
+    noresconn          features, forcing by the gated adapter, no attributes, no raw inputs later
+    noresconn_random   noresconn on an encoder that was never trained (frozen at random)
     ablation_frozen    resconn on an encoder that was never trained (frozen at random)
     ablation_scratch   resconn whose encoder is trained with the head, from random weights
     probe              one linear layer on the pretrained features
@@ -34,8 +35,8 @@ from stefaland_sk.datasets import load_camels_us
 
 FORCINGS = ["prcp", "srad", "tmax", "tmin", "vp"]
 ROWS = (
-    *("lstm", "lstm_matched", "resconn", "noresconn", "ablation_frozen", "probe"),
-    *("probe_random", "ablation_scratch"),
+    *("lstm", "resconn", "ablation_frozen", "lstm_matched", "noresconn", "noresconn_random"),
+    *("probe", "probe_random", "ablation_scratch"),
 )
 HEAD = {
     "max_epochs": 8,
@@ -44,7 +45,6 @@ HEAD = {
     "early_stopping": False,
     "precision": "bf16",
 }
-FEATURES = {"feature_noise": 0.5}
 ENCODER = {"max_epochs": 5, "precision": "bf16"}
 
 
@@ -52,8 +52,9 @@ def make_models(names, folder):
     """Make the rows, by name."""
 
     def stefaland(**params):
-        encoder = CachedTransformer(str(folder), **ENCODER)
-        return StefaLandStreamflow(encoder, **{**HEAD, **FEATURES, **params})
+        # Encoders are shared by the rows of a fold and seed, and so are their features.
+        encoder = CachedTransformer(str(folder), cache=str(folder / "features"), **ENCODER)
+        return StefaLandStreamflow(encoder, **{**HEAD, **params})
 
     linear = {"head": "linear", "adapter": "none", "residual": False, "raw_inputs": "none"}
     models = {
@@ -61,6 +62,7 @@ def make_models(names, folder):
         "lstm_matched": stefaland(encoder_init="none"),
         "resconn": stefaland(),
         "noresconn": stefaland(residual=False),
+        "noresconn_random": stefaland(residual=False, encoder_init="random"),
         "ablation_frozen": stefaland(encoder_init="random"),
         "ablation_scratch": stefaland(encoder_init="random", trainable="all", encoder_lr=1.0),
         "probe": stefaland(**linear),
