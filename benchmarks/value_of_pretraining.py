@@ -1,7 +1,7 @@
 """What pretraining is worth at basins and in regions that were never measured.
 
     python benchmarks/value_of_pretraining.py pur --seeds 0 1 2
-    python benchmarks/value_of_pretraining.py pub --seeds 0
+    python benchmarks/value_of_pretraining.py pub --only 1 2 3 4
 
 Every row gets the same basins, years, epochs and width, and the same noise on what identifies a
 basin. What differs is the encoder:
@@ -32,6 +32,7 @@ from stefaland_sk import LSTMRegressor, StefaLandStreamflow
 from stefaland_sk.benchmark import PROTOCOLS, format_tables, run
 from stefaland_sk.benchmark._pretrained import CachedTransformer
 from stefaland_sk.datasets import load_camels_us
+from stefaland_sk.model_selection import LeaveRegionOut, camels_pur, load_camels_splits
 
 FORCINGS = ["prcp", "srad", "tmax", "tmin", "vp"]
 ROWS = (
@@ -71,6 +72,13 @@ def make_models(names, folder):
     return {name: models[name] for name in names}
 
 
+def make_split(options):
+    """Give the published split, all of it or a part."""
+    if options.split == "pur":
+        return camels_pur(only=options.only)
+    return LeaveRegionOut(load_camels_splits()["pub_group_10"].to_dict(), only=options.only)
+
+
 def main():
     """Parse the command line, run the folds, write the CSV files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -78,15 +86,17 @@ def main():
     parser.add_argument("--data", default="../shared/data/camels_us", help="folder with CAMELS-US")
     parser.add_argument("--models", nargs="+", default=list(ROWS), choices=ROWS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--only", nargs="+", type=int, help="regions or groups held out; else all")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "value")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV files")
     options = parser.parse_args()
     torch.set_num_threads(1)
     protocol = PROTOCOLS[f"camels-us-{options.split}"]
-    protocol = replace(protocol, name=f"{protocol.name}-value")
+    protocol = replace(protocol, name=f"{protocol.name}-value", cv=make_split(options))
     X, y = load_camels_us(options.data, forcings=FORCINGS, period=protocol.period)
     seeds = " ".join(map(str, options.seeds))
+    only = " --only " + " ".join(map(str, options.only)) if options.only else ""
     results = run(
         protocol,
         X,
@@ -97,7 +107,7 @@ def main():
         n_jobs=options.jobs,
         threads=1,
         verbose=1,
-        command=f"python benchmarks/value_of_pretraining.py {options.split} --seeds {seeds}",
+        command=f"python benchmarks/value_of_pretraining.py {options.split} --seeds {seeds}{only}",
     )
     name = f"value_of_pretraining_{options.split}"
     for table, suffix, digits in ((results.scores, "", "%.4g"), (results.runs, "_runs", "%.3f")):
