@@ -350,6 +350,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         if isinstance(self.encoder_, StefaLandEncoder):
             module = self.encoder_.module
             names += [f"encoder.{name}" for name in module.encoding_parameters]
+        elif self.encoder_ is not None:
+            names.append("encoder.")  # whatever it consists of, to be refused by who asks for it
         return names
 
     def _make_head(self, panel):
