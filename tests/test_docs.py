@@ -23,14 +23,31 @@ def test_generated_parts_of_the_docs_are_up_to_date(script):
     assert done.returncode == 0, f"run `python docs/{script}`: {done.stderr}"
 
 
+def run_blocks(text, page):
+    """Run the code of a page from top to bottom; give the names that it leaves."""
+    names = {}
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL), 1):
+        exec(compile(block, f"{page}, block {number}", "exec"), names)
+    return names
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:X lacks")
 def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {}
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", PRETRAINING, re.DOTALL), 1):
-        exec(compile(block, f"pretraining.md, block {number}", "exec"), names)
+    names = run_blocks(PRETRAINING, "pretraining.md")
     assert names["filled"].variable("vp").shape == (3, 730)
+
+
+@pytest.mark.slow
+def test_code_of_the_guide_to_finetuning_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / "docs" / "finetuning.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "finetuning.md")
+    assert names["search"].best_params_["attribute_noise"] in (0.0, 0.5)
+    # The rows named in its tables are those of the library.
+    named = set(re.findall(r'`"(\w+)"`', text.split("## The rows")[1].split("Ours, where")[0]))
+    assert named <= set(names["PAPER_ROWS"])
 
 
 def test_code_from_real_data_is_that_of_the_script():
