@@ -215,5 +215,9 @@ class LSTMRegressor(NeuralPanelRegressor):
 
     def _build(self, panel):
         return RecurrentRegressor(
-            panel.n_forcings, panel.n_attributes, d_hidden=self.d_hidden, dropout=self.dropout
+            panel.n_forcings,
+            panel.n_attributes,
+            d_hidden=self.d_hidden,
+            n_outputs=1 if self.distribution_ is None else self.distribution_.n_outputs,
+            dropout=self.dropout,
         )

@@ -278,7 +278,7 @@ def test_the_seed_draws_a_random_encoder(short, make):
 
 def test_without_an_encoder_nothing_is_read_of_it_and_predictions_are_causal(short, make):
     X, y = short
-    model = make(encoder_init="none", encoder="no/such/file").fit(X, y)
+    model = make(encoder_init="none").set_params(encoder="no/such/file").fit(X, y)
     assert model.causal
     assert not make().causal
     assert LSTMRegressor.causal
