@@ -72,7 +72,8 @@ class LSTMRegressor(NeuralPanelRegressor):
     patience : int, default=5
         Epochs without improvement before stopping.
     n_seeds : int, default=1
-        Networks trained from different seeds; predictions are their mean.
+        Networks trained from different seeds, with other sites set apart; predictions are
+        their mean.
     warm_start : bool, default=False
         Whether `fit` goes on with the networks and scalers that there are: to finetune a
         trained model with data of a few more sites.

@@ -129,7 +129,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     patience : int, default=5
         Epochs without improvement before stopping.
     n_seeds : int, default=1
-        Networks trained from different seeds; predictions are their mean.
+        Networks trained from different seeds, with other sites set apart; predictions are
+        their mean.
     warm_start : bool, default=False
         Whether `fit` goes on with the networks, scalers and encoder that there are: to
         finetune a trained model with data of a few more sites.

@@ -248,6 +248,7 @@ def test_quantiles_of_several_seeds_are_the_mean_of_each(short, make_lstm):
 
 
 # ---------------------------------------------------------------------- going on
+@pytest.mark.filterwarnings("ignore:The encoder was pretrained on")  # which does not matter here
 @pytest.mark.parametrize("trainable", ["head", "all"])
 def test_a_warm_start_goes_on_with_scalers_encoder_and_weights(short, make, trainable):
     X, y = short
