@@ -6,6 +6,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import stefaland_sk
+
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -38,7 +40,9 @@ def write_results(path, table, what, *, command, packages, seed, machine, notes=
     notes : sequence of str, default=()
         More lines.
     """
-    versions = ", ".join(f"{name} {version(name)}" for name in [*packages, "stefaland-sk"])
+    versions = [f"{name} {version(name)}" for name in packages]
+    # The library itself may be run without being installed.
+    versions = ", ".join([*versions, f"stefaland-sk {stefaland_sk.__version__}"])
     header = [
         what,
         f"command: python {command}",

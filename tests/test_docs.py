@@ -4,11 +4,25 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from stefaland_sk.encoders import get_weights_entry, load_encoder
+
 REPO = Path(__file__).resolve().parents[1]
 PRETRAINING = (REPO / "docs" / "pretraining.md").read_text(encoding="utf-8")
+ENCODERS = (REPO / "docs" / "encoders.md").read_text(encoding="utf-8")
+
+
+def run_blocks(text, page, monkeypatch):
+    """Run the blocks of a page one after the other, as a module; give the names that they leave."""
+    module = ModuleType(f"page_{page.removesuffix('.md')}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # its classes can be pickled
+    names = vars(module)
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL), 1):
+        exec(compile(block, f"{page}, block {number}", "exec"), names)
+    return names
 
 
 @pytest.mark.parametrize("script", ["list_modules.py", "write_results.py"])
@@ -23,19 +37,11 @@ def test_generated_parts_of_the_docs_are_up_to_date(script):
     assert done.returncode == 0, f"run `python docs/{script}`: {done.stderr}"
 
 
-def run_blocks(text, page):
-    """Run the code of a page from top to bottom; give the names that it leaves."""
-    names = {}
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL), 1):
-        exec(compile(block, f"{page}, block {number}", "exec"), names)
-    return names
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:X lacks")
 def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = run_blocks(PRETRAINING, "pretraining.md")
+    names = run_blocks(PRETRAINING, "pretraining.md", monkeypatch)
     assert names["filled"].variable("vp").shape == (3, 730)
 
 
@@ -43,11 +49,30 @@ def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monk
 def test_code_of_the_guide_to_finetuning_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (REPO / "docs" / "finetuning.md").read_text(encoding="utf-8")
-    names = run_blocks(text, "finetuning.md")
+    names = run_blocks(text, "finetuning.md", monkeypatch)
     assert names["search"].best_params_["attribute_noise"] in (0.0, 0.5)
     # The rows named in its tables are those of the library.
     named = set(re.findall(r'`"(\w+)"`', text.split("## The rows")[1].split("Ours, where")[0]))
     assert named <= set(names["PAPER_ROWS"])
+
+
+def test_code_of_the_page_on_encoders_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = run_blocks(ENCODERS, "encoders.md", monkeypatch)
+    loaded = load_encoder("features.safetensors")
+    assert loaded.d_model == names["site"].shape[1] == 16
+    assert names["encoder"].cache.misses == 6
+
+
+def test_licences_on_the_page_on_encoders_are_those_of_the_entries():
+    rows = re.findall(
+        r"^\| `(\w+)`.* \| ([\w.-]+),? ?.* \| (arXiv:[\d.]+) \|$", ENCODERS, re.MULTILINE
+    )
+    assert len(rows) == 3
+    for name, licence, paper in rows:
+        entry = get_weights_entry(name)
+        assert entry.licence == licence
+        assert paper in entry.citation
 
 
 def test_code_from_real_data_is_that_of_the_script():

@@ -10,7 +10,7 @@ import pandas as pd
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import Panel, align_target, keep_period, period_mask
 from stefaland_sk.metrics import get_metric, site_scorers
-from stefaland_sk.model_selection import LeaveRegionOut
+from stefaland_sk.model_selection import LeaveRegionOut, camels_pub
 
 PERIODS = ("period", "fit_period", "score_period")
 
@@ -266,6 +266,17 @@ _PUR_SOURCE = (
     "doi:10.5194/hess-26-5493-2022."
 )
 
+_LONG = Protocol(
+    name="camels-us-pur",
+    cv=LeaveRegionOut(),
+    period=("1988-10-01", "2008-09-30"),
+    fit_period=("1999-10-01", "2008-09-30"),
+    score_period=("1989-10-01", "1999-09-30"),
+    sites="in_531",
+    min_obs=365,
+    source=_PUR_SOURCE,
+)
+
 #: The protocols that come with the library, by name.
 PROTOCOLS = MappingProxyType(
     {
@@ -276,15 +287,12 @@ PROTOCOLS = MappingProxyType(
                 cv=LeaveRegionOut(),
                 source="Synthetic catchments; says nothing about real rivers.",
             ),
-            Protocol(
-                name="camels-us-pur",
-                cv=LeaveRegionOut(),
-                period=("1988-10-01", "2008-09-30"),
-                fit_period=("1999-10-01", "2008-09-30"),
-                score_period=("1989-10-01", "1999-09-30"),
-                sites="in_531",
-                min_obs=365,
-                source=_PUR_SOURCE,
+            _LONG,
+            replace(
+                _LONG,
+                name="camels-us-pub",
+                cv=camels_pub(),
+                source="Groups: the StefaLand paper. " + _PUR_SOURCE.split(". ", 1)[1],
             ),
             # Too short to part the years: what is tested is the place alone.
             Protocol(name="short-pur", cv=LeaveRegionOut(), source=_PUR_SOURCE.split(" Per")[0]),

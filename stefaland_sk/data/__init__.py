@@ -1,6 +1,7 @@
 """What a panel is: sites with attributes and forcing, their targets, units and gaps."""
 
 from stefaland_sk.data._camels_gauges import camels_gauges
+from stefaland_sk.data._concat import concat_panels
 from stefaland_sk.data._conversions import daily_mean_radiation, relative_humidity
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
@@ -33,6 +34,7 @@ __all__ = [
     "VariableSet",
     "align_target",
     "camels_gauges",
+    "concat_panels",
     "daily_mean_radiation",
     "dealt_at_random",
     "find_segments",

@@ -125,27 +125,14 @@ def read_checkpoint(path, kind=None):
     DataWarning
         If a later major version of the library wrote the file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no checkpoint at {str(path)!r}. Give the path of a file written by "
-            "`StefaLandTransformer.save`."
-        )
+    path = _existing(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             # Copies: older versions map the file, which may be overwritten while in use.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{str(path)!r} cannot be read as a safetensors file ({error}): it looks like "
-            f"{looks_like(path)}. Copy the checkpoint again from its source."
-        ) from error
-    if _KEY not in metadata:
-        raise CheckpointError(
-            f"{str(path)!r} is a safetensors file without a header of this library; it was not "
-            "written by `StefaLandTransformer.save`."
-        )
+        raise _unreadable(path, error) from error
     header = _checked_header(path, metadata)
     if header.get("tensors_sha256") != tensors_digest(tensors):
         raise CheckpointError(
@@ -160,8 +147,61 @@ def read_checkpoint(path, kind=None):
     return tensors, header
 
 
+def read_header(path):
+    """Read what a checkpoint says of itself, without its tensors.
+
+    Parameters
+    ----------
+    path : str or Path
+        File written by `write_checkpoint`.
+
+    Returns
+    -------
+    dict
+        The header.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CheckpointError
+        If the file or its header is damaged, or is not a checkpoint of this library.
+    """
+    path = _existing(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+    return _checked_header(path, metadata)
+
+
+def _existing(path):
+    """Give the path of a file that is there."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no checkpoint at {str(path)!r}. Give the path of a file written by "
+            "`StefaLandTransformer.save`."
+        )
+    return path
+
+
+def _unreadable(path, error):
+    """Make the error of a file that is not in safetensors format."""
+    return CheckpointError(
+        f"{str(path)!r} cannot be read as a safetensors file ({error}): it looks like "
+        f"{looks_like(path)}. Copy the checkpoint again from its source."
+    )
+
+
 def _checked_header(path, metadata):
     """Parse the header; compare its format and its digest."""
+    if _KEY not in metadata:
+        raise CheckpointError(
+            f"{str(path)!r} is a safetensors file without a header of this library; it was not "
+            "written by `StefaLandTransformer.save`."
+        )
     try:
         header = json.loads(metadata[_KEY])
     except json.JSONDecodeError as error:
@@ -235,8 +275,10 @@ def library_versions():
     dict of str to str
         Version of Python and of each package.
     """
-    found = {"python": platform.python_version()}
-    for package in (_PACKAGE, "torch", "scikit-learn", "numpy"):
+    from stefaland_sk import __version__  # the root is above this layer
+
+    found = {"python": platform.python_version(), _PACKAGE: __version__}
+    for package in ("torch", "scikit-learn", "numpy"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,19 +113,29 @@ def _allow_shells():
         torch.serialization.add_safe_globals(before)
 
 
+def _reason(error):
+    """Word why torch has not read a file, without its advice to read it at any risk."""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    if found:
+        return f"it calls {found[1]}"
+    if "weights_only" in str(error):
+        return "it is a pickle of more than weights"
+    return str(error).split("\n")[0][:200]
+
+
 def _read_tensors(path):
     """Give the network's tensors under the original's names, and the names of other entries."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint at {str(path)!r}.")
     try:
-        with _allow_shells():
+        with _allow_shells(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # the error says more
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file made to harm may break the reader anywhere
-        found = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
-        reason = f"it calls {found[1]}" if found else str(error).split("\n")[0][:200]
         raise CheckpointError(
-            f"{str(path)!r} cannot be read as weights only ({reason}). It is damaged, no file of "
-            "`torch.save`, or made to run a program when it is opened. Nothing in it was executed."
+            f"{str(path)!r} cannot be read as weights only ({_reason(error)}). It is damaged, no "
+            "file of `torch.save`, or made to run a program when it is opened. Nothing in it was "
+            "executed."
         ) from error
     others = []
     while isinstance(content, Mapping):

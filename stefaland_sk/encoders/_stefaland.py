@@ -1,6 +1,5 @@
 """A pretrained StefaLand as an object: network, variables, scaler, and what it has seen."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -8,14 +7,16 @@ import torch
 
 from stefaland_sk._core import CheckpointError, check_option
 from stefaland_sk.data import PanelScaler, normalise_unit
+from stefaland_sk.encoders._base import Encoder
 from stefaland_sk.encoders._cache import as_cache, make_key
 from stefaland_sk.encoders._checkpoint import read_checkpoint, tensors_digest, write_checkpoint
 from stefaland_sk.encoders._coverage import check_table, coverage_table
-from stefaland_sk.encoders._describe import describe_encoder
+from stefaland_sk.encoders._describe import tell_network
+from stefaland_sk.encoders._devices import on_device
 from stefaland_sk.encoders._encode import FrozenNetwork, ScaledInputs
 from stefaland_sk.encoders._hub import find_checkpoint
 from stefaland_sk.encoders._original import read_original
-from stefaland_sk.encoders._places import find_seen, round_places
+from stefaland_sk.encoders._places import round_places
 from stefaland_sk.encoders._variable_map import VariableMap
 from stefaland_sk.encoders._weights import build_network, check_weights, flatten_weights
 from stefaland_sk.modules import BackboneConfig
@@ -24,7 +25,7 @@ _KIND = "StefaLandEncoder"
 _STEPS_PER_BLOCK = 2**18  # sites are scaled and encoded in blocks of about so many steps
 
 
-class StefaLandEncoder:
+class StefaLandEncoder(Encoder):
     """Turn panels into features with a pretrained masked autoencoder.
 
     Variables are found by name, or by `variable_map`. One that a panel lacks is missing:
@@ -126,12 +127,6 @@ class StefaLandEncoder:
         self._copies = {}  # device -> copy of the network
 
     # ------------------------------------------------------------------ one copy of the weights
-    def __copy__(self):
-        return self
-
-    def __deepcopy__(self, memo):
-        return self
-
     def __getstate__(self):
         state = {**vars(self), "config": self.module.config.to_dict()}
         del state["module"], state["_copies"]
@@ -227,18 +222,23 @@ class StefaLandEncoder:
         MaskedAutoencoder
             `module` itself on the CPU; elsewhere a copy, made once.
         """
-        device = torch.device(device)
-        if device.type == "cpu":
-            return self.module
-        if device not in self._copies:
-            self._copies[device] = copy.deepcopy(self.module).to(device)
-        return self._copies[device]
+        return on_device(self.module, device, self._copies)
 
     # ------------------------------------------------------------------ what it is
     @property
     def d_model(self):
         """Number of features per day and per site."""
         return self.module.config.d_model
+
+    @property
+    def needs_forcing(self):
+        """Whether it reads forcing."""
+        return bool(self.scaler.forcing_names)
+
+    @property
+    def needs_attributes(self):
+        """Whether it reads attributes."""
+        return bool(self.scaler.attribute_names)
 
     @property
     def digest(self):
@@ -256,55 +256,15 @@ class StefaLandEncoder:
             f"{'s' * (config.n_attributes != 1)}, {len(self.sites)} sites seen)"
         )
 
-    def describe(self):
-        """Tell in words what the encoder is, reads and has seen.
+    def facts(self):
+        """List what `describe` tells of the network and of its variables.
 
         Returns
         -------
-        str
-            A few lines: sizes, variables with units, sites, period, licence and remarks.
-
-        Examples
-        --------
-        >>> from stefaland_sk import StefaLandTransformer
-        >>> from stefaland_sk.datasets import make_catchments
-        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
-        >>> table = X.attributes[["elev_mean", "p_mean"]]
-        >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1).fit(table).encoder_
-        >>> print(encoder.describe())
-        StefaLandEncoder(d_model=8, 0 forcing variables, 2 attributes, 4 sites seen)
-          network     8 features, 2 layers, ... weights, attributes only
-          attributes  elev_mean, p_mean
-          has seen    4 sites
+        list of tuple of two str
+            Pairs of a label and a text.
         """
-        return describe_encoder(self)
-
-    def seen(self, panel):
-        """Tell which sites of a panel the encoder has seen in pretraining.
-
-        Parameters
-        ----------
-        panel : Panel
-            Any sites. Places are compared where its site table, or else its attributes, have
-            ``lat`` and ``lon``.
-
-        Returns
-        -------
-        DataFrame
-            One row per site: ``by_id``, whether its identifier was seen; ``by_place``, whether
-            a site of another identifier was seen in the same cell of 0.1 degrees, which is
-            probably the same place under another name; ``same_place_as``, that site.
-
-        Examples
-        --------
-        >>> from stefaland_sk import StefaLandTransformer
-        >>> from stefaland_sk.datasets import make_catchments
-        >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
-        >>> encoder = StefaLandTransformer(d_model=8, max_epochs=1).fit(X[:3]).encoder_
-        >>> encoder.seen(X)["by_id"].tolist()
-        [True, True, True, False]
-        """
-        return find_seen(self.sites, self.places, panel)
+        return tell_network(self)
 
     # ------------------------------------------------------------------ variables of a panel
     def coverage(self, panel):

@@ -47,11 +47,34 @@ def build_network(config, flat):
     """
     with torch.device("meta"):  # no memory and no values: each weight must come from `flat`
         module = MaskedAutoencoder(config)
+    module.load_state_dict(view_weights(flat, module.state_dict()), strict=True, assign=True)
+    return module.eval().requires_grad_(False)
+
+
+def view_weights(flat, tensors):
+    """Cut a flat array into tensors.
+
+    Parameters
+    ----------
+    flat : ndarray of uint8
+        Made by `flatten_weights`; may be read-only.
+    tensors : dict of str to Tensor
+        Tensors of the names, types and shapes that are wanted.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Views on the array.
+
+    Raises
+    ------
+    ValueError
+        If the array has another size.
+    """
     with warnings.catch_warnings():  # weights that are mapped from a file are read-only
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         buffer = torch.from_numpy(flat)
-    module.load_state_dict(_views(buffer, module.state_dict()), strict=True, assign=True)
-    return module.eval().requires_grad_(False)
+    return _views(buffer, tensors)
 
 
 def check_weights(config, tensors):

@@ -176,12 +176,20 @@ class Corpus:
                 part = part.load()
                 found, spread = _look_at(part, self._where(number))
                 if builder is not None:
-                    builder.add(part)
+                    self._add(builder, part, number)
                 found = bridge_gaps(found, self.window)
                 runs.append(Segments(found.site + start, found.start, found.stop))
                 spreads.append(spread)
                 start += part.n_sites
         return blocks, runs, spreads
+
+    def _add(self, builder, part, number):
+        """Let the scaler see a block, and say which panel its complaints are about."""
+        try:
+            builder.add(part)
+        except ValueError as error:
+            where = f"Panel {number + 1} of {len(self.panels)} of the corpus: "
+            raise ValueError(f"{where}{error}") from error
 
     def _where(self, number):
         """Name a panel in a message, where there are several."""

@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import LeakageWarning, check_number, check_option
-from stefaland_sk.encoders import StefaLandEncoder
+from stefaland_sk.encoders import Encoder, StefaLandEncoder, load_encoder
 from stefaland_sk.encoders._cache import as_cache
 from stefaland_sk.estimators._training import seeded
 from stefaland_sk.estimators._transformer import StefaLandTransformer
@@ -52,14 +52,14 @@ class EncoderUser:
                     encoder.set_params(**{role: getattr(self, role)})
             return encoder.fit(panel).encoder_, encoder.extra is None
         if isinstance(encoder, str | os.PathLike):
-            encoder = StefaLandEncoder.from_pretrained(encoder)
+            encoder = load_encoder(encoder)
         elif isinstance(encoder, FrozenEstimator) and isinstance(
             encoder.estimator, StefaLandTransformer
         ):
             check_is_fitted(encoder.estimator)
             self._cache = as_cache(encoder.estimator.cache)
             encoder = encoder.estimator.mapped_encoder()
-        elif not hasattr(encoder, "encode"):
+        elif not isinstance(encoder, Encoder):
             raise TypeError(
                 "`encoder` must be a StefaLandTransformer, a FrozenEstimator around a fitted one, "
                 "an encoder of stefaland_sk.encoders, or the path or name of a checkpoint. Got "

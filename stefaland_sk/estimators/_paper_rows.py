@@ -117,7 +117,7 @@ PAPER_ROWS = MappingProxyType(
         "alphaearth_lstm": _row(
             "AlphaEarth + LSTM",
             "The site's embedding beside the forcing of each day, in place of attributes.",
-            needs_encoder="a table of the sites' AlphaEarth embeddings",
+            needs_encoder="SiteEmbeddingEncoder(table, entry='alphaearth')",
             adapter="none",
             residual=True,
             raw_inputs="forcing",
@@ -125,20 +125,20 @@ PAPER_ROWS = MappingProxyType(
         "alphaearth_resconn": _row(
             "AlphaEarth - resConn, version 3",
             "The site's embedding in place of attributes and of features of days.",
-            needs_encoder="a table of the sites' AlphaEarth embeddings",
+            needs_encoder="SiteEmbeddingEncoder(table, entry='alphaearth')",
             residual=True,
             raw_inputs="forcing",
         ),
         "terramind_resconn": _row(
             "TerraMind - resConn",
             "The same head on features of another frozen encoder.",
-            needs_encoder="an encoder around TerraMind",
+            needs_encoder="TerraMindEncoder",
             residual=True,
         ),
         "prithvi_resconn": _row(
             "PrithviWxC - resConn",
             "The same head on features of another frozen encoder.",
-            needs_encoder="an encoder around Prithvi-WxC",
+            needs_encoder="PrithviWxCEncoder",
             residual=True,
         ),
     }

@@ -20,6 +20,7 @@ from stefaland_sk._core._checks import check_option
 from ._dropout import Dropout
 from ._mixing import Attention, DayConvolution
 from ._recurrent import ConcatLinear
+from ._residual import residual_adapter
 
 
 class NoAdapter(nn.Module):
@@ -178,13 +179,45 @@ class ResidualAdapter(nn.Module):
 
     def forward(self, features, forcing, attributes):
         """Return the adapted features."""
+        on_cpu = features.device.type == "cpu" and not torch.compiler.is_compiling()
+        daily = self.from_forcing is not None and features.shape[1] == forcing.shape[1]
+        if on_cpu and daily and len(features):
+            return self._by_pieces(features, forcing, attributes)
+        return self._plain(features, forcing, attributes)
+
+    def _site(self, attributes):
+        """Return q, of shape (n_sites, d)."""
+        return self.dropout(F.relu(self.from_attributes(attributes)))
+
+    def _by_pieces(self, features, forcing, attributes):
+        """Return the same as `_plain`, faster on a CPU."""
+        d = features.shape[-1]
+        weight = self.expand.weight
+        inner = self.expand.bias.expand(len(features), -1)
+        site = features.new_zeros(len(features), d, dtype=weight.dtype)
+        if self.from_attributes is not None:
+            site = self._site(attributes).to(weight.dtype)
+            inner = inner + F.linear(site, weight[:, 2 * d :]).to(weight.dtype)
+        gain = shift = None
+        if self.scale is not None:
+            gain, shift = (self.scale * part for part in self.norm_features.parameters())
+        weights = (
+            *(gain, shift, *self.from_forcing.parameters()),
+            *(weight[:, :d], weight[:, d : 2 * d], *self.contract.parameters()),
+            *(*self.norm_first.parameters(), *self.norm_second.parameters()),
+        )
+        rates = (self.dropout.rate, self.dropout_inner.rate)
+        return residual_adapter(features, forcing, site, inner, weights, rates, self.training)
+
+    def _plain(self, features, forcing, attributes):
+        """Return the adapted features, layer by layer."""
         if self.scale is not None:
             features = self.scale * self.norm_features(features)
         days = site = None
         if self.from_forcing is not None:
             days = self.dropout(F.relu(self.from_forcing(forcing)))
         if self.from_attributes is not None:
-            site = self.dropout(F.relu(self.from_attributes(attributes))).unsqueeze(1)
+            site = self._site(attributes).unsqueeze(1)
         inner = self.dropout_inner(F.relu(self.expand(features, days, site)))
         adapted = self.norm_first(features + self.contract(inner))
         for part in (days, site):

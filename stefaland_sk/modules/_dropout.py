@@ -36,11 +36,29 @@ def dropout(values, rate, training):
         return values
     if values.device.type != "cpu" or rate == 1 or torch.compiler.is_compiling():
         return F.dropout(values, rate)
+    return values * keep_mask(values, rate)
+
+
+def keep_mask(values, rate):
+    """Draw which entries are kept by dropout, on a CPU.
+
+    Parameters
+    ----------
+    values : Tensor
+        Of the shape and type wanted.
+    rate : float
+        Probability of being dropped, below 1.
+
+    Returns
+    -------
+    Tensor of the same shape and type
+        0 where dropped, else ``1 / (1 - rate)``.
+    """
     n_draws = -(-values.numel() // 4)
     bits = torch.empty(n_draws, dtype=torch.int64).random_(torch.iinfo(torch.int64).min, None)
     bits = bits.view(torch.int16)[: values.numel()].view(values.shape)
     kept = bits >= min(round(rate * 2**16), 2**16 - 1) - 2**15
-    return values * kept.to(values.dtype).mul_(1 / (1 - rate))
+    return kept.to(values.dtype).mul_(1 / (1 - rate))
 
 
 class Dropout(nn.Module):

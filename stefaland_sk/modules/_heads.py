@@ -9,7 +9,7 @@ from stefaland_sk._core._checks import check_number, check_option
 from ._adapters import LOOKS_AHEAD, make_adapter
 from ._dropout import Dropout
 from ._mixing import DayConvolution
-from ._recurrent import ConcatLinear, Recurrent
+from ._recurrent import ConcatLinear, Recurrent, concat_linear
 
 _D_DECODER = 64  # width of the small network that reads a variable out, as in pretraining
 
@@ -40,6 +40,12 @@ def _read_raw(forcing, attributes, n_forcings, n_attributes):
     forcing = _clean(forcing, "forcing", (n_sites, n_times, n_forcings))
     attributes = _clean(attributes, "attributes", (n_sites, n_attributes))
     return forcing, None if attributes is None else attributes.unsqueeze(1), (n_sites, n_times)
+
+
+def _days_first(layer, *inputs):
+    """Apply a layer to (site, time, ...) inputs laid out in memory as the LSTM wants them."""
+    turned = [None if part is None else part.transpose(0, 1).contiguous() for part in inputs]
+    return layer(*turned).transpose(0, 1)
 
 
 def _check_pairing(head, adapter, residual, d_encoder, n_inputs):
@@ -279,23 +285,37 @@ class FinetuneHead(nn.Module):
         state : tuple of two Tensors or None
             LSTM state after the last day; None with ``head="linear"``.
         """
-        features, forcing, site, (n_sites, n_times) = self._read(features, forcing, attributes)
+        inputs = self._read(features, forcing, attributes)
+        hidden, state = self._run(*inputs, state)
+        if self.residual is True:
+            _, forcing, site, _ = inputs
+            hidden = _days_first(self.post, hidden, forcing, site) + hidden
+        return hidden, state
+
+    def _run(self, features, forcing, site, shape, state):
+        """Return hidden states before raw inputs rejoin them, and the LSTM's last state."""
+        n_sites, n_times = shape
         inputs = self._adapt(features, forcing, site, n_times)
         if self.residual is True:
-            inputs = self.pre(inputs, forcing, site)
+            inputs = _days_first(self.pre, inputs, forcing, site)
         elif self.residual == "cnn":
             skip = self.skip(forcing, site)
             smooth = F.relu(self.convolve((inputs + skip).expand(-1, n_times, -1)))
             inputs = self.mix(smooth) + skip
         elif self.d_encoder == 0:
-            inputs = F.relu(self.pre(None, forcing, site))
+            inputs = _days_first(self.pre, None, forcing, site).relu()
         hidden = inputs.expand(n_sites, n_times, -1)
         if self.recurrent is not None:
             hidden, state = self.recurrent(hidden, state)
             hidden = self.dropout(hidden)
-        if self.residual is True:
-            hidden = self.post(hidden, forcing, site) + hidden
         return hidden, state
+
+    def _output_of_post(self):
+        """Return weights and bias of the output on [h; x; c]: post and output are both linear."""
+        last = self.output.weight
+        weight = last @ self.post.weight
+        weight = torch.cat([weight[:, : last.shape[1]] + last, weight[:, last.shape[1] :]], dim=1)
+        return weight, F.linear(self.post.bias, last, self.output.bias)
 
     def forward(self, features=None, forcing=None, attributes=None, state=None, return_state=False):
         """Return the predictions.
@@ -325,8 +345,18 @@ class FinetuneHead(nn.Module):
         state : tuple of two Tensors or None
             LSTM state after the last day; only with ``return_state=True``.
         """
-        hidden, state = self.hidden_states(features, forcing, attributes, state)
-        output = self.output(hidden)
+        inputs = self._read(features, forcing, attributes)
+        hidden, state = self._run(*inputs, state)
+        if self.residual is True:
+            _, forcing, site, _ = inputs
+            weight, bias = self._output_of_post()
+
+            def layer(*inputs):
+                return concat_linear(inputs, weight, bias, self.post.sizes)
+
+            output = _days_first(layer, hidden, forcing, site)
+        else:
+            output = self.output(hidden)
         output = output.squeeze(-1) if self.n_outputs == 1 else output
         return (output, state) if return_state else output
 
@@ -421,7 +451,7 @@ class RecurrentRegressor(nn.Module):
         forcing, site, (n_sites, n_times) = _read_raw(
             forcing, attributes, self.n_forcings, self.n_attributes
         )
-        inputs = F.relu(self.pre(forcing, site)).expand(n_sites, n_times, -1)
+        inputs = _days_first(self.pre, forcing, site).relu().expand(n_sites, n_times, -1)
         hidden, state = self.recurrent(inputs, state)
         return self.dropout(hidden), state
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -275,8 +276,14 @@ def test_an_interrupt_says_how_to_go_on(command, corpus, tmp_path, monkeypatch):
     assert errors == f"stopped; the same command goes on from {out}.unfinished\n"
 
 
+def losses_printed(text):
+    """Losses of the epochs in the table that training prints."""
+    rows = [re.sub(r"\x1b\[\d*m", "", line).split() for line in text.splitlines()]
+    return [float(row[3]) for row in rows if len(row) == 5 and row[0].isdecimal()]
+
+
 @pytest.mark.slow
-def test_of_two_processes_one_prints_and_writes(corpus, tmp_path):
+def test_of_two_processes_one_prints_and_writes_what_a_single_one_would(command, corpus, tmp_path):
     pytest.importorskip("accelerate")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -287,11 +294,17 @@ def test_of_two_processes_one_prints_and_writes(corpus, tmp_path):
         start([*corpus[1], "--out", out, *TINY], **common, RANK=rank, LOCAL_RANK=rank)
         for rank in "01"
     ]
-    first, second = (process.communicate(timeout=120)[0] for process in processes)
+    first, second = (process.communicate(timeout=300)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0], first + second
     assert f"model in {out}" in first
     assert second == ""
     assert list(tmp_path.iterdir()) == [out]
+    _, alone, _ = command(*corpus[1], "--out", tmp_path / "alone.safetensors", *TINY)
+    assert len(losses_printed(alone)) == 2
+    assert losses_printed(first) == pytest.approx(losses_printed(alone), rel=1e-3)
+    header, other = (read_checkpoint(path)[1] for path in (out, tmp_path / "alone.safetensors"))
+    assert header["scaler"] == other["scaler"]
+    assert header["training"]["n_epochs"] == other["training"]["n_epochs"] == 2
 
 
 # ------------------------------------------------------------------ mistakes

@@ -11,6 +11,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+import stefaland_sk
 from stefaland_sk._core import CheckpointError, DataWarning
 from stefaland_sk.encoders import StefaLandEncoder, _checkpoint
 from stefaland_sk.encoders._checkpoint import read_checkpoint, write_checkpoint
@@ -65,7 +66,9 @@ def test_the_header_is_readable_json(encoder, tmp_path):
     header = json.loads(parts(path)[1]["stefaland_sk"])
     assert header["format"] == 2
     assert header["kind"] == "StefaLandEncoder"
-    assert header["versions"].keys() >= {"stefaland-sk", "torch", "python"}
+    assert header["versions"].keys() >= {"torch", "python"}
+    # Also where the library is run without having been installed.
+    assert header["versions"]["stefaland-sk"] == stefaland_sk.__version__
     assert header["sites"][0] == "00000001"
     assert header["about"]["licence"] == "CC-BY-4.0"
     assert StefaLandEncoder.load(path).about["citation"] == "Someone (2026)"

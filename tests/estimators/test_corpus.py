@@ -1,6 +1,7 @@
 """The corpus: what is in it, and how its samples are laid, shuffled, read and dealt."""
 
 import gc
+import itertools
 import threading
 import tracemalloc
 import weakref
@@ -112,6 +113,15 @@ def test_variables_are_joined_by_name_and_unit():
     np.testing.assert_allclose(corpus.site_std[:3, column], corpus.site_std[3:, column], rtol=1e-4)
     assert np.isnan(corpus.attributes[:3, -1]).all()
     assert np.isnan(corpus.attributes[3:, 2:-1]).all()
+
+
+def test_units_that_do_not_fit_are_named_with_their_panel():
+    panels = [make_panel(), make_panel(first_site=4), make_panel(first_site=8)]
+    panels[1] = panels[1].assign(units={"where": "K"})
+    with pytest.raises(
+        ValueError, match=r"Panel 2 of 3 of the corpus: where is in 'K' here and in 'mm/d'"
+    ):
+        Corpus(panels, window=10)
 
 
 def test_an_absent_forcing_is_missing_in_the_windows_of_that_panel():
@@ -312,6 +322,22 @@ def test_epochs_differ_and_the_same_seed_repeats_them():
     assert not same(first, list(dataset.batches(7, seed=4)))
 
 
+def test_a_sample_draws_new_masks_and_another_place_in_every_epoch():
+    dataset = make_dataset([make_panel(5)])
+    batches, passes = dataset.batches(7), []
+    for _ in range(3):
+        rows = [
+            (int(sample), inputs["forcing"][i], inputs["forcing_hidden"][i])
+            for inputs, truth in batches
+            for i, sample in enumerate(truth["sample"])
+        ]
+        passes.append({sample: rest for sample, *rest in rows})
+    for before, now in itertools.pairwise(passes):
+        assert not any(torch.equal(before[s][1], now[s][1]) for s in before)
+        moved = [not torch.equal(before[s][0], now[s][0]) for s in before]
+        assert sum(moved) > 0.8 * len(moved)  # by chance, a window may lie where it lay
+
+
 def test_validation_repeats_the_same_pass_masks_included():
     batches = make_dataset([make_panel(5)], random=False).batches(7)
     assert same(list(batches), list(batches))
@@ -509,7 +535,8 @@ def test_a_corpus_four_times_the_bound_stays_within_it():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert n_windows == len(dataset) == 2200
-    assert 0.5 * memory * GIB < most[0] < memory * GIB
+    # Two shards where the reader keeps up, one on a machine that is busy with other work.
+    assert 0.3 * memory * GIB < most[0] < memory * GIB
     assert peak < memory * GIB
 
 

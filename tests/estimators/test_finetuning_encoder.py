@@ -5,7 +5,6 @@ import pickle
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -14,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 from stefaland_sk import LSTMRegressor
 from stefaland_sk._core import LeakageWarning
+from stefaland_sk.encoders import Encoder
 from stefaland_sk.estimators import _neural
 from stefaland_sk.estimators._training import Unfreeze
 from stefaland_sk.model_selection import SiteKFold
@@ -288,21 +288,20 @@ def test_without_an_encoder_nothing_is_read_of_it_and_predictions_are_causal(sho
 
 
 # ---------------------------------------------------------------------- errors
-class Fixed:
+class Fixed(Encoder):
     """An encoder that is no network: two numbers for every site."""
 
     d_model = 2
+    digest = "fixed"
 
-    def encode(self, panel, *, device="cpu", cache=None):
+    def encode(self, panel, **options):
         return None, np.arange(2 * len(panel), dtype=np.float32).reshape(-1, 2)
 
     def check_coverage(self, panel, min_coverage):
         pass
 
-    def seen(self, panel):
-        none = np.zeros(len(panel), dtype=bool)
-        columns = {"by_id": none, "by_place": none, "same_place_as": ""}
-        return pd.DataFrame(columns, index=panel.site_ids)
+    def __repr__(self):
+        return "Fixed()"
 
 
 @pytest.mark.parametrize(

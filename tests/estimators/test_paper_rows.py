@@ -6,27 +6,17 @@ import pytest
 import torch
 
 import stefaland_sk.estimators as estimators
+from stefaland_sk.encoders import SiteEmbeddingEncoder
 from stefaland_sk.estimators import PAPER_ROWS, paper_row
 
 TINY = {"d_hidden": 8, "window": 60, "warmup": 20, "max_epochs": 1, "random_state": 0}
 
 
-class Embeddings:
-    """A table of embeddings as an encoder: three numbers per site, drawn from its name."""
-
-    d_model = 3
-
-    def encode(self, panel, *, device="cpu", cache=None):
-        rows = [np.random.default_rng(int(site)).normal(size=3) for site in panel.site_ids]
-        return None, np.array(rows, dtype=np.float32)
-
-    def check_coverage(self, panel, min_coverage):
-        pass
-
-    def seen(self, panel):
-        none = np.zeros(len(panel), dtype=bool)
-        columns = {"by_id": none, "by_place": none, "same_place_as": ""}
-        return pd.DataFrame(columns, index=panel.site_ids)
+def embeddings():
+    """A table of embeddings as an encoder: three numbers for each of six sites."""
+    sites = [f"{number:08d}" for number in range(1, 7)]
+    values = np.random.default_rng(0).normal(size=(6, 3))
+    return SiteEmbeddingEncoder(pd.DataFrame(values, index=sites).add_prefix("A"))
 
 
 def make(name, make_transformer, **changes):
@@ -34,7 +24,7 @@ def make(name, make_transformer, **changes):
     row = PAPER_ROWS[name]
     given = {}
     if row.estimator != "LSTMRegressor":
-        given["encoder"] = Embeddings() if row.needs_encoder else make_transformer()
+        given["encoder"] = embeddings() if row.needs_encoder else make_transformer()
     parameters = paper_row(name) | TINY | changes | given
     return getattr(estimators, row.estimator)(**parameters)
 
