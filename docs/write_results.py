@@ -16,7 +16,8 @@ from stefaland_sk.benchmark import format_tables, read_results
 
 REPO = Path(__file__).resolve().parents[1]
 RESULTS = REPO / "docs" / "results"
-PAGES = [REPO / "README.md", REPO / "docs" / "pretraining.md", RESULTS / "README.md"]
+GUIDES = [REPO / "docs" / f"{name}.md" for name in ("pretraining", "finetuning")]
+PAGES = [REPO / "README.md", *GUIDES, RESULTS / "README.md"]
 BLOCK = re.compile(r"(<!-- results: (\S+\.csv) -->\n).*?(<!-- results: end -->)", re.DOTALL)
 
 

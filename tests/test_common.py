@@ -32,6 +32,7 @@ ON_TABLES = [
     LSTMRegressor(),
     StefaLandTransformer(d_model=16, n_layers=1, max_epochs=3),
     StefaLandRegressor(clone(SMALL), max_epochs=10),
+    StefaLandRegressor(clone(SMALL), trainable={0: "head", 1: "all"}, d_hidden=8, max_epochs=15),
     StefaLandStreamflow(clone(SMALL), d_hidden=32, max_epochs=15),
     RowRegressor(),
     LinearComparator(),
@@ -57,6 +58,8 @@ ON_PANELS = [
         **{**SMALL.get_params(), "pool": "attention", "n_components": 2, "patch": 4}
     ),
     StefaLandRegressor(clone(SMALL), residual="cnn", **SHORT),
+    StefaLandRegressor(encoder_init="none", target_transform="log1p", n_seeds=2, **SHORT),
+    StefaLandRegressor(clone(SMALL), trainable="all", distribution="quantiles", **SHORT),
     StefaLandStreamflow(clone(SMALL), **SHORT),
     RowRegressor(Ridge(), lags=(0, 1), rolling=(7,)),
     LinearComparator(),

@@ -45,6 +45,17 @@ def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monk
     assert names["filled"].variable("vp").shape == (3, 730)
 
 
+@pytest.mark.slow
+def test_code_of_the_guide_to_finetuning_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / "docs" / "finetuning.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "finetuning.md", monkeypatch)
+    assert names["search"].best_params_["attribute_noise"] in (0.0, 0.5)
+    # The rows named in its tables are those of the library.
+    named = set(re.findall(r'`"(\w+)"`', text.split("## The rows")[1].split("Ours, where")[0]))
+    assert named <= set(names["PAPER_ROWS"])
+
+
 def test_code_of_the_page_on_encoders_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = run_blocks(ENCODERS, "encoders.md", monkeypatch)

@@ -1,6 +1,6 @@
 """Comparisons of models: protocols as values, resumable runs, tables made from results."""
 
-from ._models import BUDGETS, MODELS, make_models
+from ._models import BUDGETS, DEMO_MODELS, MODELS, make_models
 from ._protocol import PROTOCOLS, Fold, Protocol, choose_protocol
 from ._run import BenchmarkResults, run
 from ._tables import (
@@ -14,6 +14,7 @@ from ._tables import (
 
 __all__ = [
     "BUDGETS",
+    "DEMO_MODELS",
     "MODELS",
     "PROTOCOLS",
     "BenchmarkResults",

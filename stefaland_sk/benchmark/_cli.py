@@ -16,7 +16,7 @@ from stefaland_sk.datasets._corpus_file import read_site_list
 
 from ._fingerprint import library_version
 from ._messages import USER_MISTAKES, UsageError, one_line, show_warning
-from ._models import BUDGETS, MODELS, make_models
+from ._models import BUDGETS, DEMO_MODELS, MODELS, make_models
 from ._pretrain import add_pretrain
 from ._protocol import PROTOCOLS, choose_protocol
 from ._run import run
@@ -103,8 +103,9 @@ def _add_demo(commands):
         "--out", default="demo-out", metavar="DIR", help="results (default: demo-out)"
     )
     demo.add_argument(
-        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="NAME",
-        help=f"rows of the comparison, out of {', '.join(MODELS)} (default: all)",
+        "--models", nargs="+", default=list(DEMO_MODELS), choices=MODELS, metavar="NAME",
+        help=f"rows of the comparison, out of {', '.join(MODELS)} (default: "
+        f"{', '.join(DEMO_MODELS)})",
     )  # fmt: skip
     demo.add_argument(
         "--sites", metavar="WHICH",

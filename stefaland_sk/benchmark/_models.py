@@ -3,11 +3,17 @@
 from stefaland_sk._core import check_option
 
 #: Rows of a comparison, in the order in which tables show them.
-MODELS = ("linear", "random_forest", "lstm", "noresconn", "resconn")
+MODELS = (
+    *("linear", "random_forest", "lstm", "lstm_matched", "probe"),
+    *("transformer", "transformer_reconstruct", "ablation_frozen", "ablation_scratch"),
+    *("noresconn_plain", "noresconn", "resconn_cnn", "resconn"),
+)
+#: The rows of the demonstration.
+DEMO_MODELS = ("linear", "random_forest", "lstm", "noresconn", "resconn")
 
 # The one table of numbers. "full" takes the estimators' own defaults but for the noise on
 # attributes, which regions unlike those of the training ask for; "quick" fits a
-# demonstration into minutes on two cores. "head" is what both StefaLand rows train on the
+# demonstration into minutes on two cores. "head" is what the other rows train on the
 # features. It gets what the LSTM gets, so that the features are what is compared.
 _NUMBERS = {
     "full": {
@@ -30,22 +36,23 @@ _NUMBERS = {
 BUDGETS = tuple(_NUMBERS)
 
 
-def make_models(names=MODELS, *, budget="full", epochs=None, cache=None, verbose=0):
+def make_models(names=DEMO_MODELS, *, budget="full", epochs=None, cache=None, verbose=0):
     """Make the unfitted models of a comparison.
 
     Parameters
     ----------
-    names : sequence of str, default=MODELS
-        "linear", "random_forest": row-wise comparators on lagged forcing; "lstm";
-        "resconn", "noresconn": StefaLand with and without the raw inputs rejoining, both
-        pretrained inside ``fit`` on the fold's own sites.
+    names : sequence of str, default=DEMO_MODELS
+        Out of `MODELS`. "linear", "random_forest": row-wise comparators on lagged forcing;
+        the others are rows of the paper's tables, of which
+        `stefaland_sk.estimators.PAPER_ROWS` says what each is. Where an encoder is
+        pretrained, it is so inside ``fit`` on the fold's own sites.
     budget : {"full", "quick"}, default="full"
         Sizes and epochs. "quick" is for demonstrations.
     epochs : int, default=None
         Epochs of every network and of pretraining; None takes those of the budget.
     cache : str or Path, default=None
-        Folder in which encoders are kept, so that both StefaLand rows of a fold share
-        one; None pretrains each time.
+        Folder in which encoders are kept, so that the StefaLand rows of a fold share
+        one pretrained, and one of random weights; None makes them each time.
     verbose : int, default=0
         Passed on to the networks.
 
@@ -87,11 +94,10 @@ def _make(name, numbers, changes, cache, verbose):
         return estimators.LinearComparator(**numbers[name])
     if name == "random_forest":
         return estimators.RandomForestComparator(**numbers[name])
+    row = estimators.paper_row(name)
     if name == "lstm":
-        return estimators.LSTMRegressor(**(numbers[name] | changes), verbose=verbose)
+        return estimators.LSTMRegressor(**(row | numbers[name] | changes), verbose=verbose)
     cache = None if cache is None else str(cache)
     encoder = CachedTransformer(cache, **(numbers["encoder"] | changes), verbose=verbose)
     head = numbers["head"] | changes
-    return estimators.StefaLandStreamflow(
-        encoder, residual=name == "resconn", **head, verbose=verbose
-    )
+    return estimators.StefaLandStreamflow(encoder, **(row | head), verbose=verbose)

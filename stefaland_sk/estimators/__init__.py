@@ -7,18 +7,22 @@ from stefaland_sk.estimators._comparators import (
     RandomForestComparator,
 )
 from stefaland_sk.estimators._lstm import LSTMRegressor
+from stefaland_sk.estimators._paper_rows import PAPER_ROWS, PaperRow, paper_row
 from stefaland_sk.estimators._regressor import StefaLandRegressor, StefaLandStreamflow
 from stefaland_sk.estimators._rows import RowRegressor
 from stefaland_sk.estimators._transformer import StefaLandTransformer
 
 __all__ = [
+    "PAPER_ROWS",
     "BoostingComparator",
     "ClimatologyComparator",
     "LSTMRegressor",
     "LinearComparator",
+    "PaperRow",
     "RandomForestComparator",
     "RowRegressor",
     "StefaLandRegressor",
     "StefaLandStreamflow",
     "StefaLandTransformer",
+    "paper_row",
 ]

@@ -53,7 +53,9 @@ class EncoderUser:
             return encoder.fit(panel).encoder_, encoder.extra is None
         if isinstance(encoder, str | os.PathLike):
             encoder = load_encoder(encoder)
-        elif isinstance(encoder, FrozenEstimator):
+        elif isinstance(encoder, FrozenEstimator) and isinstance(
+            encoder.estimator, StefaLandTransformer
+        ):
             check_is_fitted(encoder.estimator)
             self._cache = as_cache(encoder.estimator.cache)
             encoder = encoder.estimator.mapped_encoder()

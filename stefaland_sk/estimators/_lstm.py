@@ -36,7 +36,8 @@ class LSTMRegressor(NeuralPanelRegressor):
     distribution : {None, "quantiles", "cmal"} or Distribution, default=None
         What is predicted of each step: None a value; "quantiles" the levels of `quantiles`;
         "cmal" a mixture of asymmetric Laplacians. `loss` does not count then, and
-        `predict_quantiles` gives quantiles, `predict` the median or the mean.
+        `predict_quantiles` gives quantiles, `predict` the median or the mean (with a
+        `target_transform`: of what is learned, taken back).
     quantiles : tuple of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
         Levels that ``distribution="quantiles"`` learns.
     target_transform : {None, "sqrt", "log1p", "log_sqrt"}, default=None
@@ -44,7 +45,8 @@ class LSTMRegressor(NeuralPanelRegressor):
         log10(sqrt(y) + 0.1).
     target_scale : str, default=None
         Forcing or attribute by whose mean at each site the target is divided, such as
-        "prcp"; it must be positive. None does not divide.
+        "prcp"; it must be positive. The mean of a forcing is that over the record of X. None
+        does not divide.
     batch_size : int, default=64
         Windows per update.
     lr : float, default=3e-3
@@ -70,10 +72,11 @@ class LSTMRegressor(NeuralPanelRegressor):
     patience : int, default=5
         Epochs without improvement before stopping.
     n_seeds : int, default=1
-        Networks trained from different seeds; predictions are their mean.
+        Networks trained from different seeds, with other sites set apart; predictions are
+        their mean.
     warm_start : bool, default=False
-        Whether `fit` goes on with the networks, scalers and encoder that there are: to
-        finetune a trained model with data of a few more sites.
+        Whether `fit` goes on with the networks and scalers that there are: to finetune a
+        trained model with data of a few more sites.
     precision : {"auto", "float32", "bf16"}, default="auto"
         Of the training. "auto" is bf16 on a GPU. A CPU that has bf16 trains two to three
         times as fast in it. Predictions are computed in float32.
@@ -213,5 +216,9 @@ class LSTMRegressor(NeuralPanelRegressor):
 
     def _build(self, panel):
         return RecurrentRegressor(
-            panel.n_forcings, panel.n_attributes, d_hidden=self.d_hidden, dropout=self.dropout
+            panel.n_forcings,
+            panel.n_attributes,
+            d_hidden=self.d_hidden,
+            n_outputs=1 if self.distribution_ is None else self.distribution_.n_outputs,
+            dropout=self.dropout,
         )

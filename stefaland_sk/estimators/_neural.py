@@ -25,7 +25,7 @@ from stefaland_sk.estimators._training import (
     use_early_stopping,
 )
 from stefaland_sk.estimators._windows import WindowDataset, as_tensor
-from stefaland_sk.modules import get_loss, loss_info, make_distribution
+from stefaland_sk.modules import Distribution, get_loss, loss_info, make_distribution
 
 # Steps times sites that go through a network at once in `predict`: bounds the memory.
 _STEPS_AT_ONCE = 250_000
@@ -125,7 +125,14 @@ class NeuralPanelRegressor(BasePanelRegressor):
     # ------------------------------------------------------------------ fit
     def _goes_on(self):
         """Tell whether fit goes on with the networks that there are."""
-        return self.warm_start and hasattr(self, "nets_")
+        if not (self.warm_start and hasattr(self, "nets_")):
+            return False
+        if len(self.nets_) != self.n_seeds:
+            raise ValueError(
+                f"`n_seeds`={self.n_seeds} differs from the {len(self.nets_)} networks that "
+                f"`warm_start` goes on with. Use n_seeds={len(self.nets_)}, or warm_start=False."
+            )
+        return True
 
     def _fit(self, panel, target):
         rng = check_random_state(self.random_state)
@@ -150,18 +157,18 @@ class NeuralPanelRegressor(BasePanelRegressor):
         scaled = self.target_scale_.scale(target, panel)
         criterion = self._make_criterion(panel, scaled)
         seeds = [seed, *map(int, rng.randint(2**31 - 1, size=self.n_seeds - 1))]
-        with_old = goes_on and len(self.nets_) == self.n_seeds
         modules = []
         for number, own_seed in enumerate(seeds):
             with seeded(own_seed, self.device_):
-                modules.append(self._rebuild(number) if with_old else self._build(panel))
-        self.nets_, inputs = [], None
+                modules.append(self._rebuild(number) if goes_on else self._build(panel))
+        nets, inputs = [], None
         for number, (own_seed, module) in enumerate(zip(seeds, modules, strict=True)):
             if inputs is None or self._inputs_differ:
                 inputs = self._make_training_inputs(panel, module, number)
             dataset, valid = self._datasets(panel, inputs, scaled, rng)
             own_plan = self._refine(replace(plan, seed=own_seed), module)
-            self.nets_.append(train_network(module, dataset, valid, criterion, own_plan))
+            nets.append(train_network(module, dataset, valid, criterion, own_plan))
+        self.nets_ = nets
         self._finish()
         self.net_ = self.nets_[0]
         self.history_ = [
@@ -191,7 +198,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         labelled = np.isfinite(scaled).any(axis=1)
         aside = np.zeros(len(labelled), dtype=bool)
         if use_early_stopping(self.early_stopping, int(labelled.sum())):
-            regions = self._regions(panel)
+            regions = self._regions(panel, labelled)
             aside = split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
         given = *inputs, present, as_tensor(scaled, self.device_)
         dataset = self._windows(panel, *given, ~aside & labelled)
@@ -204,7 +211,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
             )
         return dataset, valid if len(valid) else None
 
-    def _regions(self, panel):
+    def _regions(self, panel, labelled):
         """Give the region of each site where whole regions are to be set apart."""
         if self.validation_split == "sites":
             return None
@@ -214,7 +221,14 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 f"which has {list(panel.sites.columns)}. Add it by `panel.assign(sites=...)`, or "
                 "use validation_split='sites'."
             )
-        return panel.sites["region"].astype(str).to_numpy()
+        regions = panel.sites["region"].astype(str).to_numpy()
+        if len(set(regions[labelled])) == 1:
+            raise ValueError(
+                "`validation_split='regions'` needs labelled sites in two regions or more, but "
+                f"all {int(labelled.sum())} are in {regions[labelled][0]!r}. Use "
+                "validation_split='sites', or early_stopping=False."
+            )
+        return regions
 
     def _check_parameters(self):
         """Check the parameters that the parts below do not check themselves."""
@@ -358,10 +372,20 @@ class NeuralPanelRegressor(BasePanelRegressor):
 
 def _make_distribution(distribution, quantiles):
     """Make what the network's outputs stand for; None for the value itself."""
-    if distribution is None or not isinstance(distribution, str):
+    if distribution is None or isinstance(distribution, Distribution):
         return distribution
+    if not isinstance(distribution, str):
+        raise TypeError(
+            "`distribution` must be None, 'quantiles', 'cmal' or a Distribution of "
+            f"stefaland_sk.modules. Got {type(distribution).__name__}."
+        )
+    # A target of 0 or 1 has no mean and spread to be scaled by: that is for classifiers.
+    check_option("distribution", distribution, ["quantiles", "cmal"])
     options = {"levels": tuple(quantiles)} if distribution == "quantiles" else {}
-    return make_distribution(distribution, **options)
+    try:
+        return make_distribution(distribution, **options)
+    except ValueError as error:
+        raise ValueError(str(error).replace("`levels`", "`quantiles`")) from error
 
 
 def _site_std(scaled, labelled):

@@ -17,17 +17,22 @@ class SitePerturbation:
         Share of the attributes that is missing.
     feature_noise : float, default=0.0
         Standard deviation of the noise on the standardised features.
+    encoder_classes : sequence of int, default=()
+        Columns of the encoder's attributes that hold codes of classes. They get no noise, which
+        would turn them into other classes.
     """
 
-    def __init__(self, attribute_noise=0.0, attribute_dropout=0.0, feature_noise=0.0):
+    def __init__(
+        self, attribute_noise=0.0, attribute_dropout=0.0, feature_noise=0.0, encoder_classes=()
+    ):
         self.attribute_noise, self.attribute_dropout = attribute_noise, attribute_dropout
-        self.feature_noise = feature_noise
+        self.feature_noise, self.encoder_classes = feature_noise, list(encoder_classes)
 
     def __call__(self, inputs, truth, generator):
         changed = dict(inputs)
-        for name in ("attributes", "encoder_attributes"):
+        for name, exact in (("attributes", []), ("encoder_attributes", self.encoder_classes)):
             if name in inputs:
-                changed[name] = self._perturb(inputs[name], generator)
+                changed[name] = self._perturb(inputs[name], generator, exact)
         if self.feature_noise and "features" in inputs:
             features = inputs["features"]
             shape = (len(features), 1, features.shape[2])
@@ -36,10 +41,11 @@ class SitePerturbation:
             )
         return changed, truth
 
-    def _perturb(self, attributes, generator):
-        """Give attributes with noise, some of them missing."""
+    def _perturb(self, attributes, generator, exact):
+        """Give attributes with noise, but for some columns, and some of them missing."""
         if self.attribute_noise:
             noise = _normal(attributes.shape, generator, attributes.device)
+            noise[:, exact] = 0.0
             attributes = attributes + self.attribute_noise * noise
         if self.attribute_dropout:
             hidden = torch.rand(attributes.shape, generator=generator) < self.attribute_dropout

@@ -1,4 +1,4 @@
-"""StefaLand finetuned: a recurrent head on features of a frozen, pretrained encoder."""
+"""StefaLand finetuned: a head on features of an encoder, which is frozen or trained with it."""
 
 import copy
 import warnings
@@ -28,9 +28,9 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     """Predict a target from features of a pretrained StefaLand and the raw inputs [1]_.
 
     A masked autoencoder, pretrained without target, turns forcing and attributes into
-    features of every day. It is frozen: the features are computed once, and an adapter,
-    an LSTM and a linear layer are trained on them. With ``residual=True`` ("resConn")
-    the raw inputs rejoin before and after the LSTM.
+    features of every day. By default it is frozen: the features are computed once, and an
+    adapter, an LSTM and a linear layer are trained on them. With ``residual=True``
+    ("resConn") the raw inputs rejoin before and after the LSTM.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         or "owner/name" on the Hugging Face hub) is used as it is. A transformer's `cache`
         serves here too.
     encoder_init : {"pretrained", "random", "none"}, default="pretrained"
-        "random": the same encoder with weights drawn at random, which has learned nothing;
-        "none": no encoder, the head has the raw inputs alone.
+        "random": the same encoder with weights drawn at random, which has learned nothing
+        but the scale of its inputs; "none": no encoder, the head has the raw inputs alone.
     residual : bool or "cnn", default=True
         True: raw inputs rejoin around the LSTM, as in the paper's programs; "cnn": as in
         the paper's figure; False: the adapter alone sees them.
@@ -80,6 +80,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     feature_noise : float, default=0.0
         Standard deviation of the noise on the standardised features, the same on all days
         of a training window. It does for features what `attribute_noise` does for attributes.
+        An encoder that is trained gets `attribute_noise` on its own inputs, and none on features.
     window : int, default=365
         Steps of a training window of the head.
     warmup : int, default=180
@@ -92,7 +93,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     distribution : {None, "quantiles", "cmal"} or Distribution, default=None
         What is predicted of each step: None a value; "quantiles" the levels of `quantiles`;
         "cmal" a mixture of asymmetric Laplacians. `loss` does not count then, and
-        `predict_quantiles` gives quantiles, `predict` the median or the mean.
+        `predict_quantiles` gives quantiles, `predict` the median or the mean (with a
+        `target_transform`: of what is learned, taken back).
     quantiles : tuple of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
         Levels that ``distribution="quantiles"`` learns.
     target_transform : {None, "sqrt", "log1p", "log_sqrt"}, default=None
@@ -100,7 +102,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         log10(sqrt(y) + 0.1).
     target_scale : str, default=None
         Forcing or attribute by whose mean at each site the target is divided, such as
-        "prcp"; it must be positive. None does not divide.
+        "prcp"; it must be positive. The mean of a forcing is that over the record of X. None
+        does not divide.
     batch_size : int, default=64
         Windows per update.
     lr : float, default=3e-3
@@ -126,7 +129,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     patience : int, default=5
         Epochs without improvement before stopping.
     n_seeds : int, default=1
-        Networks trained from different seeds; predictions are their mean.
+        Networks trained from different seeds, with other sites set apart; predictions are
+        their mean.
     warm_start : bool, default=False
         Whether `fit` goes on with the networks, scalers and encoder that there are: to
         finetune a trained model with data of a few more sites.
@@ -183,8 +187,9 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     Notes
     -----
-    The encoder reads whole windows: the features of a day depend on later days too. Use
-    it for hindcasts, not for forecasts.
+    The encoder reads whole windows: the features of a day depend on later days too, and the
+    adapters "conv" and "attention" and ``residual="cnn"`` read later days of them besides. Use
+    it for hindcasts, not for forecasts; `causal` tells, and ``encoder_init="none"`` is causal.
 
     References
     ----------
@@ -203,6 +208,11 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     """
 
     _task_loss = "rmse"
+
+    @property
+    def causal(self):
+        """Whether a prediction never depends on later forcing; not with an encoder."""
+        return self.encoder_init == "none"
 
     def __init__(
         self,
@@ -335,10 +345,14 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     def _weight_names(self, panel):
         """List the names of all weights that can be trained."""
-        names = [f"head.{name}" for name, _ in self._make_head(panel).named_parameters()]
+        with torch.device("meta"):  # names only: nothing is drawn, nothing held
+            head = self._make_head(panel)
+        names = [f"head.{name}" for name, _ in head.named_parameters()]
         if isinstance(self.encoder_, StefaLandEncoder):
             module = self.encoder_.module
             names += [f"encoder.{name}" for name in module.encoding_parameters]
+        elif self.encoder_ is not None:
+            names.append("encoder.")  # whatever it consists of, to be refused by who asks for it
         return names
 
     def _make_head(self, panel):
@@ -367,7 +381,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         return FinetunedNetwork(head, module)
 
     def _rebuild(self, number):
-        head = copy.deepcopy(self.nets_[number].module_.head)
+        # An earlier fit may have left weights frozen that are to be trained now.
+        head = copy.deepcopy(self.nets_[number].module_.head).requires_grad_(True)
         encoder = self.encoder_ if self.encoders_ is None else self.encoders_[number]
         return self._with_encoder(head, encoder)
 
@@ -391,7 +406,13 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         return series, static
 
     def _perturbation(self):
-        return SitePerturbation(self.attribute_noise, self.attribute_dropout, self.feature_noise)
+        classes = self.encoder_.module.config.n_classes if self._live else ()
+        return SitePerturbation(
+            self.attribute_noise,
+            self.attribute_dropout,
+            self.feature_noise,
+            [column for column, n_classes in enumerate(classes) if n_classes],
+        )
 
     def _finish(self):
         if not self._live:

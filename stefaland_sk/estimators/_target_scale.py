@@ -55,16 +55,8 @@ class TargetScale:
             of the panel or not positive at a site.
         """
         check_option("target_transform", transform, TRANSFORMS)
-        observed = np.isfinite(target)
-        if transform is not None and target[observed].min() < 0:
-            site, time = np.argwhere(observed & (target < 0))[0]
-            when = "" if panel.time is None else f" on {panel.time[time]:%Y-%m-%d}"
-            raise ValueError(
-                f"`target_transform`={transform!r} takes no negative target, but that of site "
-                f"{panel.site_ids[site]!r}{when} is {target[site, time]:.4g}. Use "
-                "target_transform=None."
-            )
-        values = cls(transform, divisor, 0.0, 1.0).scale(target, panel)[observed]
+        values = cls(transform, divisor, 0.0, 1.0).scale(target, panel)
+        values = values[np.isfinite(values)]
         std = float(values.std(dtype=np.float64))
         return cls(
             transform, divisor, float(values.mean(dtype=np.float64)), std if std > 0 else 1.0
@@ -84,7 +76,14 @@ class TargetScale:
         -------
         ndarray of float32 of shape (n_sites, n_times)
             Scaled targets.
+
+        Raises
+        ------
+        ValueError
+            If the transform meets negative targets, or the divisor is not positive at a site.
         """
+        if self.transform is not None:
+            self._refuse_negative(target, panel)
         values = target if self.divisor is None else target / self.divisors(panel)[:, None]
         if self.transform == "sqrt":
             values = np.sqrt(values)
@@ -93,6 +92,19 @@ class TargetScale:
         elif self.transform == "log_sqrt":
             values = np.log10(np.sqrt(values) + _SMALL)
         return ((values - self.mean) / self.std).astype(np.float32)
+
+    def _refuse_negative(self, target, panel):
+        """Raise if a target is negative: its root or logarithm would pass for not observed."""
+        negative = target < 0  # False for NaN
+        if not negative.any():
+            return
+        site, time = np.argwhere(negative)[0]
+        when = "" if panel.time is None else f" on {panel.time[time]:%Y-%m-%d}"
+        raise ValueError(
+            f"`target_transform`={self.transform!r} takes no negative target, but that of site "
+            f"{panel.site_ids[site]!r}{when} is {target[site, time]:.4g}. Use "
+            "target_transform=None."
+        )
 
     def restore(self, values, divisors=None):
         """Turn what the network gives into targets; of arrays and of tensors, differentiable.

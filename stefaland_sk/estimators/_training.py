@@ -1,5 +1,6 @@
 """Training: a skorch net, built and held by the estimators."""
 
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,7 +136,8 @@ class Pace(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         n_samples = sum(net.history[-1, "batches", :, "train_batch_size"])
-        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        # The last group: what is left beside groups with rates of their own.
+        net.history.record("lr", net.optimizer_.param_groups[-1]["lr"])
         # A clock may stand still for an epoch of no length.
         net.history.record("samples_per_second", n_samples / max(net.history[-1, "dur"], 1e-6))
 
@@ -218,6 +220,26 @@ class TrainingNet(NeuralNet):
         self.processes.average_gradients(parameter for _, parameter in named_parameters)
 
     def on_batch_end(self, net, training=False, **kwargs):
+        self._join_losses(training)
+        if training and not math.isfinite(self.history[-1, "batches", -1, "train_loss"]):
+            self._refuse_divergence()
+
+    def on_train_end(self, net, **kwargs):
+        super().on_train_end(net, **kwargs)
+        # The last update of all is in no loss.
+        if not all(torch.isfinite(weight).all() for weight in self.module_.parameters()):
+            self._refuse_divergence()
+
+    def _refuse_divergence(self):
+        """Raise: to go on with weights that are no numbers would be to hide it."""
+        raise FloatingPointError(
+            f"The training has diverged: in epoch {len(self.history)} the loss or a weight is no "
+            f"finite number. Lower `lr` (now {self.lr:.3g}), or look for extreme values in the "
+            "data with `X.check(y)`."
+        )
+
+    def _join_losses(self, training):
+        """Give all processes the loss of the whole batch."""
         if self.processes.world == 1:
             return
         # The loss of the whole batch, and its size, are the same in all processes: so are

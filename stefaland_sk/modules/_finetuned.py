@@ -53,6 +53,25 @@ class FinetunedNetwork(nn.Module):
         self.feature_mean.copy_(mean)
         self.feature_std.copy_(std)
 
+    def train(self, mode=True):
+        """Set the mode; an encoder of which nothing is trained stays free of dropout.
+
+        Parameters
+        ----------
+        mode : bool, default=True
+            True for training, False for evaluation.
+
+        Returns
+        -------
+        FinetunedNetwork
+            This network.
+        """
+        super().train(mode)
+        if self.encoder is not None:
+            trained = any(weight.requires_grad for weight in self.encoder.parameters())
+            self.encoder.train(mode and trained)
+        return self
+
     def forward(
         self,
         forcing=None,

@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from stefaland_sk.benchmark import MODELS, PROTOCOLS, _cli, make_models, read_results
+from stefaland_sk.benchmark import DEMO_MODELS, PROTOCOLS, _cli, read_results
 
 SMALL = {"n_sites": 6, "n_years": 2, "n_regions": 2, "unlabelled": 0.1, "random_state": 0}
 
@@ -28,7 +28,7 @@ def test_demo_compares_all_models(command, tmp_path):
     code, out, _ = command("demo", "--out", str(tmp_path), "--epochs", "1", "--jobs", "1")
     assert code == 0
     results = read_results(tmp_path / "results.csv")
-    assert list(results["model"].unique()) == list(MODELS)
+    assert list(results["model"].unique()) == list(DEMO_MODELS)
     # One line per fold, then the tables, which are those of the file.
     assert sum(line.startswith("resconn") and "fold 2" in line for line in out.splitlines()) == 1
     assert "median over the sites held out" in out
@@ -160,17 +160,3 @@ def test_python_m_works():
         [sys.executable, "-m", "stefaland_sk", "--version"], capture_output=True, text=True
     )
     assert done.stdout.startswith("stefaland-sk ")
-
-
-def test_models_are_made_by_name_and_budget():
-    models = make_models(["lstm", "resconn", "noresconn"], budget="quick", epochs=3)
-    assert models["lstm"].max_epochs == models["resconn"].encoder.max_epochs == 3
-    assert (models["resconn"].residual, models["noresconn"].residual) == (True, False)
-    # Both train the same encoder, unfitted: it is pretrained inside `fit`.
-    same = [models[name].encoder.get_params() for name in ("resconn", "noresconn")]
-    assert same[0] == same[1]
-    assert not hasattr(models["resconn"].encoder, "encoder_")
-    with pytest.raises(ValueError, match="`models` must be one of"):
-        make_models(["lsmt"])
-    with pytest.raises(ValueError, match="`budget` must be one of"):
-        make_models(budget="huge")
