@@ -32,6 +32,7 @@ from stefaland_sk import LSTMRegressor, StefaLandStreamflow
 from stefaland_sk.benchmark import PROTOCOLS, format_tables, run
 from stefaland_sk.benchmark._pretrained import CachedTransformer
 from stefaland_sk.datasets import load_camels_us
+from stefaland_sk.estimators import paper_row
 from stefaland_sk.model_selection import LeaveRegionOut, camels_pur, load_camels_splits
 
 FORCINGS = ["prcp", "srad", "tmax", "tmin", "vp"]
@@ -57,19 +58,13 @@ def make_models(names, folder):
         encoder = CachedTransformer(str(folder), cache=str(folder / "features"), **ENCODER)
         return StefaLandStreamflow(encoder, **{**HEAD, **params})
 
-    linear = {"head": "linear", "adapter": "none", "residual": False, "raw_inputs": "none"}
-    models = {
-        "lstm": LSTMRegressor(**HEAD),
-        "lstm_matched": stefaland(encoder_init="none"),
-        "resconn": stefaland(),
-        "noresconn": stefaland(residual=False),
-        "noresconn_random": stefaland(residual=False, encoder_init="random"),
-        "ablation_frozen": stefaland(encoder_init="random"),
-        "ablation_scratch": stefaland(encoder_init="random", trainable="all", encoder_lr=1.0),
-        "probe": stefaland(**linear),
-        "probe_random": stefaland(**linear, encoder_init="random"),
-    }
-    return {name: models[name] for name in names}
+    def make(name):
+        if name == "lstm":
+            return LSTMRegressor(**HEAD)
+        row, untrained, _ = name.partition("_random")
+        return stefaland(**paper_row(row), **({"encoder_init": "random"} if untrained else {}))
+
+    return {name: make(name) for name in names}
 
 
 def make_split(options):
