@@ -10,10 +10,11 @@ curve of skill against CPU time is made of trainings of several lengths. A syste
 a process with one thread. Counted is the CPU time of training; the start (imports, reading,
 indexing) is reported apart, and scoring is not counted.
 
-NeuralHydrology comes in three rows: with the best settings found; the same with the NSE loss,
-which its users take; and with that loss on one day per window, as its documentation has it. Windows
-that are supervised on many days are `predict_last_n` there, and few updates an "epoch" are
-`max_updates_per_epoch`, with which a schedule gets its stages.
+NeuralHydrology comes in three rows: with the best settings found, for each seed; and once each,
+the same with the NSE loss, and with that loss on the last day of each window only, as its examples
+have it (these two were not tuned further). Windows that are supervised on many days are
+`predict_last_n` there, and few updates an "epoch" are `max_updates_per_epoch`, with which a
+schedule gets its stages.
 
 ``--tune`` tries settings for both systems: one short training each on a part of the training
 basins, scored at the others of them. Basins held out play no part. `TUNED` holds the best.
@@ -44,7 +45,7 @@ D_HIDDEN, DROPOUT = 64, 0.4
 FOLD, N_TRAIN, N_VALID, N_TEST = 0, 150, 30, 60
 PERIOD, TEST_PERIOD = ("1999-10-01", "2008-09-30"), ("1989-10-01", "1999-09-30")
 N_DAYS = 3288  # of the training period
-LEVELS = (0.45, 0.48, 0.50, 0.52)  # what both reach in the trainings below
+LEVELS = (0.45, 0.48, 0.50, 0.52)  # about what both reach
 
 OURS, MANY = "stefaland-sk", "neuralhydrology"
 MANY_NSE, ONE = "neuralhydrology, NSE loss", "neuralhydrology, NSE loss, one target a window"
@@ -99,10 +100,8 @@ CANDIDATES = {
         (SHORT, {"clip": 0.1, "lr": 2e-2}),
         (SHORT, {"clip": 0.1, "schedule": "cycle"}),
         (SHORT, {"loss": "MSE", "schedule": "cycle"}),
-    ],
-    ONE: [
-        (SHORT, {"supervised": 1, "loss": "MSE"}),
-        (SHORT, {"supervised": 1}),
+        (SHORT, {"loss": "MSE", "lr": 2e-2}),
+        (SHORT, {"loss": "MSE", "batch_size": 8}),
     ],
 }
 CHECK_PERIOD = ("1998-10-01", "1999-09-30")  # scored by the tester of the other as well
@@ -279,46 +278,49 @@ def median_nse(y, values, period):
 def seconds_to(rows, level):
     """CPU-seconds until trainings of one system and seed reach a skill; NaN if they do not.
 
-    Between two lengths the skill is taken to grow with the logarithm of the time.
+    Between two lengths the skill is taken to grow with the logarithm of the time. Where the
+    shortest training is good enough, its seconds are given: no less was tried.
     """
     rows = rows.sort_values("seconds")
     skill = np.maximum.accumulate(rows["median_nse"].to_numpy())
-    log_seconds = np.log(rows["seconds"].to_numpy())
     if skill[-1] < level:
         return np.nan
-    k = int(np.argmax(skill >= level))
-    if k == 0:  # no later than this
-        return float(np.exp(log_seconds[0]))
-    share = (level - skill[k - 1]) / (skill[k] - skill[k - 1])
-    return float(np.exp(log_seconds[k - 1] + share * (log_seconds[k] - log_seconds[k - 1])))
+    log_seconds = np.log(rows["seconds"].to_numpy())
+    return float(np.exp(np.interp(level, *_rising(skill, log_seconds))))
+
+
+def _rising(skill, log_seconds):
+    """Leave out trainings that are no better than a shorter one."""
+    better = np.r_[True, np.diff(skill) > 0]
+    return skill[better], log_seconds[better]
 
 
 def summarise(table):
     """Give seconds to each level, ratios to the others per seed, longest trainings, peaks."""
     rows = []
 
-    def add(measure, system, level, values):
-        if not values.isna().any():  # a median needs all seeds
-            numbers = (round(n, 3) for n in (values.median(), values.min(), values.max()))
-            rows.append([measure, system, level, len(values), *numbers])
+    def add(measure, system, level, n, values):
+        numbers = (round(x, 3) for x in (values.median(), values.min(), values.max()))
+        rows.append([measure, system, level, n, *numbers])
 
     systems = dict(list(table.groupby("system", sort=False)))
     for level in LEVELS:
         reached = {}
         for name, own in systems.items():
-            seeds = {seed: seconds_to(part, level) for seed, part in own.groupby("seed")}
-            reached[name] = pd.Series(seeds)
-            add("CPU-seconds", name, level, reached[name])
-        for name in list(systems)[1:]:
-            ratio = reached[OURS].reindex(reached[name].index) / reached[name]
-            add("CPU-seconds, ours to this", name, level, ratio)
+            found = pd.Series({s: seconds_to(part, level) for s, part in own.groupby("seed")})
+            reached[name] = found.fillna(own.groupby("seed")["seconds"].max())
+            add("CPU-seconds", name, level, found.count(), reached[name])
+            if name != OURS:
+                ratio = reached[OURS].reindex(found.index) / reached[name]
+                add("CPU-seconds, ours to this", name, level, found.count(), ratio)
     for name, own in systems.items():
         longest = own.loc[own.groupby("seed")["updates"].idxmax()]
-        add("longest: CPU-seconds", name, "", longest["seconds"])
-        add("longest: median NSE", name, "", longest["median_nse"])
-        add("ms an update", name, "", 1e3 * own["seconds"] / own["updates"])
-        add("start, CPU-seconds", name, "", own["start"].dropna())
-        add("peak memory, MiB", name, "", own["peak"].dropna())
+        n = len(longest)
+        add("longest: CPU-seconds", name, "", n, longest["seconds"])
+        add("longest: median NSE", name, "", n, longest["median_nse"])
+        add("ms an update", name, "", n, 1e3 * own["seconds"] / own["updates"])
+        add("start, CPU-seconds", name, "", 1, own["start"].dropna())
+        add("peak memory, MiB", name, "", 1, own["peak"].dropna())
     columns = ["measure", "system", "level", "n", "value", "lowest", "highest"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -384,6 +386,13 @@ def main():
         facts["command"] += f" --seeds {options.seeds}"
         runs = compare(options.other, options.kept, options.seeds)
         tables = {"": ("every training", runs), "_summary": ("the comparison", summarise(runs))}
+        notes.append(
+            "level: a median NSE; n: seeds that reach it, or were run (value: median over them). A "
+            "seed that does not reach it counts with its longest training: its seconds are too few"
+        )
+    if options.kept:
+        facts["command"] += " --kept FILE"
+        notes.append("the rows were measured in several calls, and kept in between")
     for name, (what, table) in tables.items():
         path = options.output / f"time_to_skill{name}.csv"
         facts["seed"] = "0" if options.tune else f"0 to {options.seeds - 1}"
