@@ -80,7 +80,7 @@ def configuration(job, run, folder):
         "save_weights_every": 10**6,
         "num_workers": 0,
         "device": "cpu",
-        "seed": run.get("seed", job.get("seed")),
+        "seed": run["seed"],
         "verbose": 0,
         "log_interval": 0,
         "log_n_figures": 0,

@@ -319,8 +319,8 @@ def summarise(table):
         add("longest: CPU-seconds", name, "", n, longest["seconds"])
         add("longest: median NSE", name, "", n, longest["median_nse"])
         add("ms an update", name, "", n, 1e3 * own["seconds"] / own["updates"])
-        add("start, CPU-seconds", name, "", 1, own["start"].dropna())
-        add("peak memory, MiB", name, "", 1, own["peak"].dropna())
+        add("start, CPU-seconds", name, "", own["start"].count(), own["start"])
+        add("peak memory, MiB", name, "", own["peak"].count(), own["peak"])
     columns = ["measure", "system", "level", "n", "value", "lowest", "highest"]
     return pd.DataFrame(rows, columns=columns)
 
