@@ -6,9 +6,12 @@ from stefaland_sk.estimators._comparators import (
     LinearComparator,
     RandomForestComparator,
 )
+from stefaland_sk.estimators._landslide import StefaLandLandslide
 from stefaland_sk.estimators._lstm import LSTMRegressor
 from stefaland_sk.estimators._regressor import StefaLandRegressor, StefaLandStreamflow
 from stefaland_sk.estimators._rows import RowRegressor
+from stefaland_sk.estimators._soil_composition import StefaLandSoilComposition
+from stefaland_sk.estimators._soil_moisture import StefaLandSoilMoisture
 from stefaland_sk.estimators._transformer import StefaLandTransformer
 
 __all__ = [
@@ -18,7 +21,10 @@ __all__ = [
     "LinearComparator",
     "RandomForestComparator",
     "RowRegressor",
+    "StefaLandLandslide",
     "StefaLandRegressor",
+    "StefaLandSoilComposition",
+    "StefaLandSoilMoisture",
     "StefaLandStreamflow",
     "StefaLandTransformer",
 ]

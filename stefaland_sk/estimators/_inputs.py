@@ -245,6 +245,19 @@ def warn_of_dealt_rows(panel, stacklevel=5):
         )
 
 
+def validation_regions(estimator, panel):
+    """Give the region of each site where whole regions are to be set apart, or else None."""
+    if estimator.validation_split == "sites":
+        return None
+    if "region" not in panel.sites:
+        raise ValueError(
+            "`validation_split='regions'` needs a column 'region' in the site table of X, "
+            f"which has {list(panel.sites.columns)}. Add it by `panel.assign(sites=...)`, or "
+            "use validation_split='sites'."
+        )
+    return panel.sites["region"].astype(str).to_numpy()
+
+
 # ---------------------------------------------------------------------- missing forcing
 def missing_forcing(panel):
     """Mark (site, variable) where a forcing variable is missing on every day."""
