@@ -48,7 +48,7 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The classes, in ascending order.
-    encoder_, feature_mean_, feature_std_, net_, nets_, scaler_, history_, n_epochs_
+    encoder_, feature_mean_, feature_std_, net_, nets_, scaler_, ranges_, history_, n_epochs_
         As of `StefaLandSoilComposition`.
     forcing_names_, attribute_names_, n_features_in_, feature_names_in_
         Variables seen in `fit`.

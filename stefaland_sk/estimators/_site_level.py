@@ -113,6 +113,7 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
         table = site_table(panel)
         self.scaler_ = PanelScaler.fit(table)
         self._choose_encoder(panel, seed)
+        self.ranges_ = None
         given = self._make_inputs(panel, table)
         inputs = {name: as_tensor(values, self.device_) for name, values in given.items()}
         widths = [given[name].shape[1] if name in given else 0 for name in _INPUTS]
@@ -163,13 +164,18 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
 
     # ------------------------------------------------------------------ inputs
     def _make_inputs(self, panel, table):
-        """Give what the network reads of sites: standardised features, and scaled raw inputs."""
+        """Give what the network reads of sites: standardised features, and scaled raw inputs.
+
+        None lies outside the range of `fit`, beyond which a network would go on in straight lines.
+        """
         inputs = {}
         if self.encoder_ is not None:
             inputs["features"] = self._site_features(panel)
         if self.raw_inputs == "all":
             inputs["attributes"] = self.scaler_.scale_attributes(table)
-        return inputs
+        if self.ranges_ is None:  # in fit
+            self.ranges_ = {name: _range_of(values) for name, values in inputs.items()}
+        return {name: np.clip(values, *self.ranges_[name]) for name, values in inputs.items()}
 
     def _site_features(self, panel):
         """Give standardised features: the mean of the days, where there are any, and the token."""
@@ -231,6 +237,15 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
 
 
 _INPUTS = ("features", "attributes")  # of the network, in the order of the head's parameters
+
+
+def _range_of(values):
+    """Give the least and the greatest value of each column; 0 where it has none."""
+    seen = np.isfinite(values)
+    low = np.where(seen, values, np.inf).min(axis=0)
+    high = np.where(seen, values, -np.inf).max(axis=0)
+    some = seen.any(axis=0)
+    return np.where(some, low, 0), np.where(some, high, 0)
 
 
 def site_table(panel):

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -113,6 +114,9 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         All networks; `net_` is the first.
     scaler_ : PanelScaler
         Scales the raw inputs of the head.
+    ranges_ : dict of str to tuple of two ndarray
+        Least and greatest features and raw inputs of the sites of `fit`. Others are taken for
+        these.
     target_mean_, target_std_ : ndarray of shape (n_outputs,)
         Mean and spread of the target over the sites of `fit`.
     total_ : float or None
@@ -271,7 +275,8 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         self.target_std_ = np.where(std > 1e-7 * np.abs(self.target_mean_), std, 1.0)
         self.total_ = self._read_total(inputs.panel, target) if self.closure else None
         self.lower_bound_ = least_value(self.lower_bound, target[np.isfinite(target)])
-        criterion = _ScaledLoss(get_loss("mse" if loss == "auto" else loss), self._scaled)
+        self._link = _Link(self.target_mean_, self.target_std_, self.total_)
+        criterion = _LinkedLoss(get_loss("mse" if loss == "auto" else loss), self._link)
         scaled = ((target - self.target_mean_) / self.target_std_).astype(np.float32)
         labelled = np.isfinite(scaled).any(axis=1)
         self._learn(inputs.panel, scaled, labelled, criterion, self.n_outputs_)
@@ -329,20 +334,7 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
                 stacklevel=3,
             )
 
-    # ------------------------------------------------------------------ outputs
-    def _scaled(self, raw):
-        """Turn outputs of a network into standardised values, differentiably."""
-        if self.total_ is None:
-            return raw
-        mean, std = raw.new_tensor(self.target_mean_), raw.new_tensor(self.target_std_)
-        shares = torch.softmax(raw + torch.log(mean.clamp(min=1e-3 * self.total_)), dim=-1)
-        return (self.total_ * shares - mean) / std
-
-    def _natural(self, raw):
-        """Turn outputs of a network into values in the unit of the target."""
-        mean, std = raw.new_tensor(self.target_mean_), raw.new_tensor(self.target_std_)
-        return self._scaled(raw) * std + mean
-
+    # ------------------------------------------------------------------ predict
     def predict(self, X):
         """Predict the target of sites.
 
@@ -364,7 +356,7 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
 
     def _predict(self, panel):
         """Predict the sites of a panel, of shape (n_sites, n_outputs)."""
-        values = self._run_nets(panel, self._natural)
+        values = self._run_nets(panel, self._link.natural)
         return values if self.lower_bound_ is None else np.maximum(values, self.lower_bound_)
 
     def score(self, X, y):
@@ -398,16 +390,37 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         return tags
 
 
-class _ScaledLoss(torch.nn.Module):
+@dataclass(frozen=True)
+class _Link:
+    """How outputs of a network become values: standardised ones, or shares of a total."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    total: float | None
+
+    def scaled(self, raw):
+        """Turn outputs into standardised values, differentiably."""
+        if self.total is None:
+            return raw
+        mean, std = raw.new_tensor(self.mean), raw.new_tensor(self.std)
+        shares = torch.softmax(raw + torch.log(mean.clamp(min=1e-3 * self.total)), dim=-1)
+        return (self.total * shares - mean) / std
+
+    def natural(self, raw):
+        """Turn outputs into values in the unit of the target."""
+        return self.scaled(raw) * raw.new_tensor(self.std) + raw.new_tensor(self.mean)
+
+
+class _LinkedLoss(torch.nn.Module):
     """A loss of standardised values, which come from outputs of a network."""
 
-    def __init__(self, loss, scaled):
+    def __init__(self, loss, link):
         super().__init__()
-        self.loss, self.scaled = loss, scaled
+        self.loss, self.link = loss, link
 
     def forward(self, raw, truth):
         """Compute the loss of one batch of sites."""
-        return self.loss(self.scaled(raw), truth["target"])
+        return self.loss(self.link.scaled(raw), truth["target"])
 
 
 def _is_texture(name):

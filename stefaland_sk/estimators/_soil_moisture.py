@@ -24,6 +24,11 @@ def with_defaults(function, **defaults):
     function
         The same code with another signature.
 
+    Raises
+    ------
+    TypeError
+        If there are no such parameters.
+
     Examples
     --------
     >>> def grow(days=3, rate=2):
@@ -33,6 +38,9 @@ def with_defaults(function, **defaults):
     """
     code = function.__code__
     names = code.co_varnames[: code.co_argcount][-len(function.__defaults__) :]
+    unknown = sorted(set(defaults) - set(names))
+    if unknown:
+        raise TypeError(f"{function.__name__} has no parameters {unknown} with a default value.")
     values = tuple(map(defaults.get, names, function.__defaults__))
     return FunctionType(code, function.__globals__, function.__name__, values)
 
