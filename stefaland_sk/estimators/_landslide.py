@@ -31,7 +31,7 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
         As for `StefaLandSoilComposition`.
     d_hidden : int or tuple of int, default=(256, 128)
         Widths of the hidden layers; ``()`` is a logistic regression.
-    dropout : float, default=0.1
+    dropout : float, default=0.4
         Dropout rate behind each hidden layer.
     attribute_noise, attribute_dropout, feature_noise
         As for `StefaLandSoilComposition`.
@@ -93,16 +93,16 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
         raw_inputs="all",
         min_coverage=0.5,
         d_hidden=(256, 128),
-        dropout=0.1,
+        dropout=0.4,
         attribute_noise=0.0,
-        attribute_dropout=0.0,
+        attribute_dropout=0.2,
         feature_noise=0.0,
         batch_size=64,
         lr=2e-3,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",
-        max_epochs=60,
+        max_epochs=30,
         max_minutes=None,
         early_stopping="auto",
         validation_fraction=0.1,
@@ -174,8 +174,8 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
         n_classes = len(self.classes_)
         if n_classes < 2:
             raise ValueError(
-                f"{type(self).__name__} needs sites of two classes at least; all {len(codes)} "
-                f"labelled ones are of class {self.classes_[0]!r}."
+                f"{type(self).__name__} tells classes apart, but all labelled sites are of one "
+                f"class, {self.classes_.tolist()[0]!r}. Add sites of another."
             )
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=values[known])
         target = np.full(len(known), -1)
@@ -213,7 +213,7 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
         """
         check_is_fitted(self)
         inputs = read_inputs(self, X, reset=False)
-        values = self._run_nets(inputs.panel, lambda raw: torch.softmax(_logits(raw), dim=1))
+        values = self._run_nets(inputs.panel, _probabilities)
         return values[inputs.rows.site] if inputs.kind == "long" else values
 
     def decision_function(self, X):
@@ -246,7 +246,8 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
         ndarray of shape (n_samples,)
             Classes.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
 
     def score(self, X, y):
         """Give the share of the sites whose class is predicted rightly.
@@ -266,14 +267,19 @@ class StefaLandLandslide(ClassifierMixin, SiteLevelModel):
         check_is_fitted(self)
         inputs = read_inputs(self, X, reset=False)
         known, values = self._read_classes(y, inputs)
-        raw = self._run_nets(inputs.panel, lambda raw: torch.softmax(_logits(raw), dim=1))
-        predicted = self.classes_[raw.argmax(axis=1)]
+        codes = self._run_nets(inputs.panel, _probabilities).argmax(axis=1)
+        predicted = self.classes_[codes]
         return float(accuracy_score(values[known], predicted[known]))
 
 
 def _logits(raw):
     """Give one logit per class: the first, to which the others are relative, is 0."""
     return F.pad(raw, (1, 0))
+
+
+def _probabilities(raw):
+    """Turn outputs of a network into the probability of each class."""
+    return torch.softmax(_logits(raw), dim=1)
 
 
 class _ClassLoss(torch.nn.Module):

@@ -52,11 +52,11 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         tokens stand in for the others.
     d_hidden : int or tuple of int, default=(256, 128)
         Widths of the hidden layers; ``()`` is a linear model.
-    dropout : float, default=0.1
+    dropout : float, default=0.4
         Dropout rate behind each hidden layer.
     attribute_noise : float, default=0.0
         Standard deviation of the noise added to the scaled raw inputs in training.
-    attribute_dropout : float, default=0.0
+    attribute_dropout : float, default=0.2
         Share of the raw inputs hidden in training.
     feature_noise : float, default=0.0
         Standard deviation of the noise on the standardised features in training.
@@ -72,7 +72,7 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         What turns gradients into steps.
     lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         How the learning rate goes.
-    max_epochs : int, default=60
+    max_epochs : int, default=30
         Passes over the sites, for each network.
     max_minutes : float, default=None
         Stop the training of a network after the epoch in which this is exceeded.
@@ -178,9 +178,9 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         raw_inputs="all",
         min_coverage=0.5,
         d_hidden=(256, 128),
-        dropout=0.1,
+        dropout=0.4,
         attribute_noise=0.0,
-        attribute_dropout=0.0,
+        attribute_dropout=0.2,
         feature_noise=0.0,
         loss="auto",
         batch_size=64,
@@ -188,7 +188,7 @@ class StefaLandSoilComposition(RegressorMixin, SiteLevelModel):
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",
-        max_epochs=60,
+        max_epochs=30,
         max_minutes=None,
         early_stopping="auto",
         validation_fraction=0.1,

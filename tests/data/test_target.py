@@ -195,8 +195,8 @@ def test_every_form_of_a_target_of_sites_gives_the_same(panel, form):
 
 
 def test_a_target_of_sites_keeps_its_type_and_columns(panel):
-    classes = pd.Series(["slide", "none", "none", None], index=panel.site_ids)
-    assert align_site_target(classes, panel).tolist() == ["slide", "none", "none", None]
+    classes = pd.Series(["slide", "none", "none", "flow"], index=panel.site_ids)
+    assert align_site_target(classes, panel).tolist() == ["slide", "none", "none", "flow"]
     several = pd.DataFrame(np.ones((4, 3)), index=panel.site_ids)
     assert align_site_target(several, panel).shape == (4, 3)
 

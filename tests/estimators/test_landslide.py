@@ -15,7 +15,10 @@ from stefaland_sk.model_selection import LeaveRegionOut
 SMALL = {
     "encoder_init": "none",
     "d_hidden": 16,
-    "max_epochs": 30,
+    "attribute_dropout": 0.0,
+    "dropout": 0.0,
+    "lr": 1e-2,
+    "max_epochs": 12,
     "n_seeds": 1,
     "random_state": 0,
     "device": "cpu",
@@ -64,8 +67,9 @@ def test_balanced_weights_raise_the_rare_class(slopes):
         StefaLandLandslide(class_weight=weight, **SMALL).fit(X, y).predict_proba(X)[:, 1].mean()
         for weight in (None, "balanced")
     )
+    assert y.mean() < 0.4
     assert plain == pytest.approx(y.mean(), abs=0.1)
-    assert balanced > plain + 0.1
+    assert balanced > plain + 0.05
 
 
 def test_more_than_two_classes(slopes):
@@ -90,7 +94,7 @@ def test_sites_without_class_are_left_out(slopes, missing):
 @pytest.mark.parametrize(
     ("y", "words"),
     [
-        (np.zeros(6), "two classes at least"),
+        (np.zeros(6), "of one class, 0.0"),
         (np.full(6, np.nan), "all of `y` is missing"),
         (np.linspace(0, 1, 6), "Unknown label type"),
         ([0, 1, 0, 1, np.inf, 0], "infinity"),
@@ -103,7 +107,8 @@ def test_odd_classes_are_refused(y, words):
 
 def test_it_is_cross_validated_by_region_and_beside_a_pipeline(make_transformer):
     X, runoff = make_catchments(n_sites=12, n_years=1, n_regions=3, random_state=0)
-    y = (runoff.mean(axis=1) > runoff.mean(axis=1).median()).astype(int)
+    wet = runoff.mean(axis=1)
+    y = (wet > wet.groupby(X.sites["region"]).transform("median")).astype(int)
     model = StefaLandLandslide(**{**SMALL, "max_epochs": 2})
     beside = make_pipeline(make_transformer(pool="mean"), LogisticRegression())
     for estimator in (model, beside):

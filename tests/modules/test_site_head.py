@@ -42,5 +42,5 @@ def test_wrong_widths_are_refused(given):
 
 @pytest.mark.parametrize("options", [{"d_hidden": (0,)}, {"n_outputs": 0}, {"dropout": 2}])
 def test_sizes_are_checked(options):
-    with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
+    with pytest.raises(ValueError, match=f"`{next(iter(options))}` must lie in"):
         SiteHead(2, 3, **options)
