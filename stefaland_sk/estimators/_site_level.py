@@ -3,6 +3,7 @@
 import copy
 import warnings
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -117,7 +118,7 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
         given = self._make_inputs(panel, table)
         inputs = {name: as_tensor(values, self.device_) for name, values in given.items()}
         widths = [given[name].shape[1] if name in given else 0 for name in _INPUTS]
-        sizes = (self.d_hidden,) if isinstance(self.d_hidden, int) else tuple(self.d_hidden)
+        sizes = (self.d_hidden,) if isinstance(self.d_hidden, Integral) else tuple(self.d_hidden)
         target = torch.as_tensor(target, device=self.device_)
         seeds = [seed, *map(int, rng.randint(2**31 - 1, size=self.n_seeds - 1))]
         self.nets_ = []
@@ -154,6 +155,11 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
         check_number("attribute_dropout", self.attribute_dropout, low=0, high=1)
         check_number("validation_fraction", self.validation_fraction, low=0, high=1)
         check_number("n_seeds", self.n_seeds, low=1, integer=True)
+        if not isinstance(self.d_hidden, Integral | tuple | list):
+            raise TypeError(
+                "`d_hidden` must be the width of one hidden layer, or a tuple of widths. Got "
+                f"{self.d_hidden!r} instead."
+            )
         check_option("validation_split", self.validation_split, ["sites", "regions"])
         check_option("raw_inputs", self.raw_inputs, ["all", "none"])
         if self.raw_inputs == "none" and self.encoder_init == "none":

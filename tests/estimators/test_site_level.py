@@ -105,10 +105,9 @@ def test_sites_without_target_serve_pretraining_only(catchments, wetness, make_m
     y = wetness.where(np.arange(6) != 2)
     model = make_model().fit(X, y)
     assert X.site_ids[2] in model.encoder_.sites
-    alone = make_model(encoder_init="none").fit(X, y).predict(X)
-    other = X.attributes
-    assert np.isfinite(alone).all()
-    assert len(other) == 6
+    assert np.isfinite(model.predict(X)).all()
+    labelled = [0, 1, 3, 4, 5]
+    assert model.target_mean_ == pytest.approx(wetness.iloc[labelled].mean(), rel=1e-5)
 
 
 def test_an_ensemble_gives_the_mean_of_its_networks(catchments, wetness, make_model):
@@ -152,6 +151,11 @@ def test_parameters_are_checked(make_model, kind, params, words):
     X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)
     with pytest.raises(ValueError, match=words):
         make_model(kind, encoder_init="none", **params).fit(X, y)
+
+
+def test_widths_are_numbers(make_model):
+    with pytest.raises(TypeError, match="`d_hidden` must be the width of one.*Got 'wide'"):
+        make_model(encoder_init="none", d_hidden="wide").fit(np.ones((6, 2)), np.arange(6))
 
 
 # ---------------------------------------------------------------------- forms of X and y
