@@ -9,15 +9,6 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 PRETRAINING = (REPO / "docs" / "pretraining.md").read_text(encoding="utf-8")
-TASKS = (REPO / "docs" / "tasks.md").read_text(encoding="utf-8")
-
-
-def run_blocks(page, name):
-    """Run the code of a page from top to bottom; give what it has defined."""
-    names = {}
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page, re.DOTALL), 1):
-        exec(compile(block, f"{name}, block {number}", "exec"), names)
-    return names
 
 
 @pytest.mark.parametrize("script", ["list_modules.py", "write_results.py"])
@@ -36,15 +27,10 @@ def test_generated_parts_of_the_docs_are_up_to_date(script):
 @pytest.mark.filterwarnings("ignore:X lacks")
 def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = run_blocks(PRETRAINING, "pretraining.md")
+    names = {}
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", PRETRAINING, re.DOTALL), 1):
+        exec(compile(block, f"pretraining.md, block {number}", "exec"), names)
     assert names["filled"].variable("vp").shape == (3, 730)
-
-
-@pytest.mark.slow
-def test_code_of_the_page_of_tasks_runs_from_top_to_bottom():
-    names = run_blocks(TASKS, "tasks.md")
-    assert names["sums"].round(3).tolist() == [100.0] * 30
-    assert len(names["auc"]) == 3
 
 
 def test_code_from_real_data_is_that_of_the_script():
@@ -53,3 +39,12 @@ def test_code_from_real_data_is_that_of_the_script():
     blocks = re.findall(r"```py\n(.*?)```", section, re.DOTALL)
     assert len(blocks) == 4
     assert [block for block in blocks if block not in script] == []
+
+
+@pytest.mark.slow
+def test_code_of_the_page_of_tasks_runs_from_top_to_bottom():
+    page, names = (REPO / "docs" / "tasks.md").read_text(encoding="utf-8"), {}
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page, re.DOTALL), 1):
+        exec(compile(block, f"tasks.md, block {number}", "exec"), names)
+    assert names["sums"].round(3).tolist() == [100.0] * 30
+    assert len(names["auc"]) == 3
