@@ -191,7 +191,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         labelled = np.isfinite(scaled).any(axis=1)
         aside = np.zeros(len(labelled), dtype=bool)
         if use_early_stopping(self.early_stopping, int(labelled.sum())):
-            regions = validation_regions(self, panel)
+            regions = validation_regions(self, panel, labelled)
             aside = split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
         given = *inputs, present, as_tensor(scaled, self.device_)
         dataset = self._windows(panel, *given, ~aside & labelled)

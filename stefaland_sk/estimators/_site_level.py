@@ -145,7 +145,7 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
         """Choose the sites to stop early by."""
         if not use_early_stopping(self.early_stopping, int(labelled.sum())):
             return np.zeros(len(labelled), dtype=bool)
-        regions = validation_regions(self, panel)
+        regions = validation_regions(self, panel, labelled)
         return split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
 
     def _check_parameters(self):
