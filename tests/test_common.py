@@ -15,7 +15,10 @@ from stefaland_sk.estimators import (
     LSTMRegressor,
     RandomForestComparator,
     RowRegressor,
+    StefaLandLandslide,
     StefaLandRegressor,
+    StefaLandSoilComposition,
+    StefaLandSoilMoisture,
     StefaLandStreamflow,
     StefaLandTransformer,
 )
@@ -34,6 +37,9 @@ ON_TABLES = [
     StefaLandRegressor(clone(SMALL), max_epochs=10),
     StefaLandRegressor(clone(SMALL), trainable={0: "head", 1: "all"}, d_hidden=8, max_epochs=15),
     StefaLandStreamflow(clone(SMALL), d_hidden=32, max_epochs=15),
+    StefaLandSoilMoisture(clone(SMALL), d_hidden=32, max_epochs=15),
+    StefaLandSoilComposition(encoder=clone(SMALL), d_hidden=32, max_epochs=12, n_seeds=1),
+    StefaLandLandslide(encoder=clone(SMALL), d_hidden=32, max_epochs=12, n_seeds=1),
     RowRegressor(),
     LinearComparator(),
     RandomForestComparator(n_estimators=30),
@@ -51,6 +57,7 @@ CHECKS_OF_DEFAULTS = {
 }
 
 SHORT = {"window": 60, "warmup": 20, "d_hidden": 8, "max_epochs": 1}
+OF_SITES = {"encoder": clone(SMALL), "d_hidden": 8, "max_epochs": 2, "n_seeds": 2}
 ON_PANELS = [
     LSTMRegressor(**SHORT),
     StefaLandTransformer(**SMALL.get_params()),
@@ -61,6 +68,9 @@ ON_PANELS = [
     StefaLandRegressor(encoder_init="none", target_transform="log1p", n_seeds=2, **SHORT),
     StefaLandRegressor(clone(SMALL), trainable="all", distribution="quantiles", **SHORT),
     StefaLandStreamflow(clone(SMALL), **SHORT),
+    StefaLandSoilMoisture(clone(SMALL), **SHORT),
+    StefaLandSoilComposition(**OF_SITES),
+    StefaLandLandslide(**OF_SITES),
     RowRegressor(Ridge(), lags=(0, 1), rolling=(7,)),
     LinearComparator(),
     RandomForestComparator(n_estimators=5),

@@ -81,3 +81,12 @@ def test_code_from_real_data_is_that_of_the_script():
     blocks = re.findall(r"```py\n(.*?)```", section, re.DOTALL)
     assert len(blocks) == 4
     assert [block for block in blocks if block not in script] == []
+
+
+@pytest.mark.slow
+def test_code_of_the_page_of_tasks_runs_from_top_to_bottom():
+    page, names = (REPO / "docs" / "tasks.md").read_text(encoding="utf-8"), {}
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page, re.DOTALL), 1):
+        exec(compile(block, f"tasks.md, block {number}", "exec"), names)
+    assert names["sums"].round(3).tolist() == [100.0] * 30
+    assert len(names["auc"]) == 3

@@ -80,9 +80,14 @@ def lists_its_fields(thing):
     )
 
 
+def parameters_of(cls):
+    """Names of the parameters of a class."""
+    return list(inspect.signature(cls.__init__).parameters)
+
+
 def points_to_its_parent(thing):
-    """Whether a class with its parent's constructor names the parent that documents it."""
-    if not inspect.isclass(thing) or "__init__" in vars(thing):
+    """Whether a class with its parent's parameters names the parent that documents them."""
+    if not inspect.isclass(thing) or parameters_of(thing) != parameters_of(thing.__base__):
         return False
     return f"`{thing.__base__.__name__}`" in (inspect.getdoc(thing) or "")
 

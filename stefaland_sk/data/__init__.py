@@ -16,7 +16,7 @@ from stefaland_sk.data._segments import (
     find_segments,
     steps_into_segment,
 )
-from stefaland_sk.data._target import align_target, keep_period, period_mask
+from stefaland_sk.data._target import align_site_target, align_target, keep_period, period_mask
 from stefaland_sk.data._units import normalise_unit
 from stefaland_sk.data._variable_sets import VARIABLE_MAPS, VariableSet, get_variable_set
 
@@ -32,6 +32,7 @@ __all__ = [
     "Segments",
     "Variable",
     "VariableSet",
+    "align_site_target",
     "align_target",
     "camels_gauges",
     "concat_panels",

@@ -61,6 +61,52 @@ def align_target(y, panel, name="y"):
     return values
 
 
+def align_site_target(y, panel, name="y"):
+    """Bring a target that sites have, and not their days, into the order of a panel.
+
+    Parameters
+    ----------
+    y : Series, DataFrame, DataArray or array-like of shape (n_sites,) or (n_sites, n_outputs)
+        Numbers or classes; labels of sites, where there are any, are compared with the panel's.
+    panel : Panel
+        The inputs.
+    name : str, default="y"
+        What to call the target in messages.
+
+    Returns
+    -------
+    ndarray of shape (n_sites,) or (n_sites, n_outputs)
+        The target, in the type that it came in.
+
+    Raises
+    ------
+    ValueError
+        If sites disagree, or there is not one row per site.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from stefaland_sk.data import Panel
+    >>> X = Panel.from_table(pd.DataFrame({"slope": [3.0, 9.0]}, index=["a", "b"]))
+    >>> align_site_target(pd.Series([0, 1], index=["a", "b"]), X).tolist()
+    [0, 1]
+    """
+    if hasattr(y, "dims") and hasattr(y, "to_pandas"):
+        y = y.to_pandas() if set(y.dims) & set(y.coords) else y.to_numpy()
+    if isinstance(y, pd.Series | pd.DataFrame) and not _is_numbering(y.index, panel):
+        _compare_sites(y.index, panel, name)
+    days = isinstance(y, pd.DataFrame) and isinstance(y.columns, pd.DatetimeIndex)
+    values = np.asarray(y)
+    if days or values.ndim not in (1, 2) or len(values) != panel.n_sites:
+        came = f"one column per day ({values.shape[1]})" if days else f"the shape {values.shape}"
+        raise ValueError(
+            f"`{name}` must have one value, or one row of values, for each of the "
+            f"{panel.n_sites} sites; it has {came}. Reduce a series to what is to be predicted of "
+            f"a site, such as `{name}.mean(axis=1)`."
+        )
+    return values
+
+
 def _from_dataarray(y, name):
     """Turn an xarray DataArray into a labelled frame or series."""
     if y.ndim == 2 and {"site", "time"} <= set(y.dims):

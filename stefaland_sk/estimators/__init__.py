@@ -6,10 +6,13 @@ from stefaland_sk.estimators._comparators import (
     LinearComparator,
     RandomForestComparator,
 )
+from stefaland_sk.estimators._landslide import StefaLandLandslide
 from stefaland_sk.estimators._lstm import LSTMRegressor
 from stefaland_sk.estimators._paper_rows import PAPER_ROWS, PaperRow, paper_row
 from stefaland_sk.estimators._regressor import StefaLandRegressor, StefaLandStreamflow
 from stefaland_sk.estimators._rows import RowRegressor
+from stefaland_sk.estimators._soil_composition import StefaLandSoilComposition
+from stefaland_sk.estimators._soil_moisture import StefaLandSoilMoisture
 from stefaland_sk.estimators._transformer import StefaLandTransformer
 
 __all__ = [
@@ -21,7 +24,10 @@ __all__ = [
     "PaperRow",
     "RandomForestComparator",
     "RowRegressor",
+    "StefaLandLandslide",
     "StefaLandRegressor",
+    "StefaLandSoilComposition",
+    "StefaLandSoilMoisture",
     "StefaLandStreamflow",
     "StefaLandTransformer",
     "paper_row",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
 
 from stefaland_sk.data import Panel
 
@@ -43,6 +44,36 @@ def make_check_data(seed=0):
         units={"prcp": "mm/d", "tmean": "degC", "area": "km2"},
     )
     return X, pd.DataFrame(runoff.astype(np.float32), index=ids, columns=time)
+
+
+def make_data_for(estimator):
+    """Give the panel, and the target in the form that an estimator wants.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One with ``target_per_site = True`` gets one value per site, a classifier a class.
+
+    Returns
+    -------
+    X : Panel
+        From `make_check_data`.
+    y : DataFrame of shape (n_sites, n_times), or Series of length n_sites
+        Runoff [mm/d]; of sites its mean, or whether it is above the median of all.
+    """
+    X, y = make_check_data()
+    if not getattr(estimator, "target_per_site", False):
+        return X, y
+    y = y.mean(axis=1).rename("runoff")
+    return X, (y > y.median()).astype(float) if is_classifier(estimator) else y
+
+
+def to_rows(X, y):
+    """Turn a panel and its target into a long table and one value per row."""
+    if y.ndim == 2:
+        return X.to_long(y)
+    frame = X.to_long()
+    return frame, y.reindex(frame.index.get_level_values("site")).set_axis(frame.index)
 
 
 def change(X, *, forcing=None, attributes=None):

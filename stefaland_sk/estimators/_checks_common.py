@@ -8,11 +8,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 
-from stefaland_sk.estimators._check_data import change, copy_data, make_check_data
+from stefaland_sk.estimators._check_data import change, copy_data, make_data_for
 
 
 def fresh(estimator):
@@ -28,7 +28,9 @@ def fresh(estimator):
 
 
 def outputs(estimator, X):
-    """Give predictions, or features where there is nothing to predict."""
+    """Give predictions, of a classifier probabilities, or features if there is no target."""
+    if is_classifier(estimator):
+        return np.asarray(estimator.predict_proba(X))
     return np.asarray(estimator.predict(X) if is_regressor(estimator) else estimator.transform(X))
 
 
@@ -58,7 +60,7 @@ def finite(values, message):
 # ---------------------------------------------------------------------- parameters
 def check_clone(estimator):
     """`clone` gives an unfitted estimator with the same parameters."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     fitted = fresh(estimator).fit(X, y)
     copy = clone(fitted)
     left = [name for name in vars(copy) if name.endswith("_") and not name.startswith("_")]
@@ -104,12 +106,12 @@ def check_constructor_only_stores(estimator):
 def check_fit_returns_self(estimator):
     """`fit` returns the estimator."""
     copy = fresh(estimator)
-    assert copy.fit(*make_check_data()) is copy, "`fit` must return the estimator itself."
+    assert copy.fit(*make_data_for(estimator)) is copy, "`fit` must return the estimator itself."
 
 
 def check_not_fitted(estimator):
     """An unfitted estimator says that it is not fitted."""
-    X, _ = make_check_data()
+    X, _ = make_data_for(estimator)
     try:
         outputs(fresh(estimator), X)
     except NotFittedError:
@@ -120,7 +122,7 @@ def check_not_fitted(estimator):
 # ---------------------------------------------------------------------- same again
 def check_pickle(estimator):
     """A pickled and restored estimator predicts the same."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     fitted = fresh(estimator).fit(X, y)
     restored = pickle.loads(pickle.dumps(fitted))
     same(
@@ -133,7 +135,7 @@ def check_pickle(estimator):
 
 def check_fit_twice(estimator):
     """With a seed, two fits give the same result, whatever was fitted before."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     first = outputs(fresh(estimator).fit(X, y), X)
     used = fresh(estimator)
     used.fit(X[[0, 1, 2, 3]], y.iloc[:4])
@@ -147,7 +149,7 @@ def check_fit_twice(estimator):
 
 def check_predict_twice(estimator):
     """Predicting is repeatable and changes no state."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     fitted = fresh(estimator).fit(X, y)
     first = outputs(fitted, X)
     outputs(fitted, X[[2]])
@@ -157,7 +159,7 @@ def check_predict_twice(estimator):
 # ---------------------------------------------------------------------- side effects
 def check_params_unchanged(estimator):
     """`fit` and `predict` change no parameter."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     copy = fresh(estimator)
     before = {name: joblib.hash(value) for name, value in copy.get_params(deep=True).items()}
     outputs(copy.fit(X, y), X)
@@ -168,7 +170,7 @@ def check_params_unchanged(estimator):
 
 def check_data_unchanged(estimator):
     """`fit` and `predict` change nothing of what the caller gave."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     forcing, attributes, sites, target = copy_data(X, y)
     outputs(fresh(estimator).fit(X, y), X)
     assert np.array_equal(X.forcing, forcing), "The caller's forcing must not be changed."
@@ -179,7 +181,7 @@ def check_data_unchanged(estimator):
 
 def check_global_random_state(estimator):
     """With a seed, the random states of numpy and torch are as before."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     copy = fresh(estimator)
     numbers, tensors = np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     outputs(copy.fit(X, y), X)
@@ -193,7 +195,7 @@ def check_global_random_state(estimator):
 
 def check_read_only_memmap(estimator):
     """Forcing and target may be read-only memory-mapped files."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     expected = outputs(fresh(estimator).fit(X, y), X)
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.npy" for name in ("forcing", "target")}
@@ -209,7 +211,7 @@ def check_read_only_memmap(estimator):
 # ---------------------------------------------------------------------- scikit-learn's machinery
 def check_cross_validate_in_parallel(estimator):
     """`cross_validate(n_jobs=2)` gives the scores of one process."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     options = {"cv": KFold(2), "error_score": "raise"}
     alone = cross_validate(fresh(estimator), X, y, **options)
     # Everything that workers get is memory-mapped, read-only.
@@ -226,7 +228,7 @@ def check_cross_validate_in_parallel(estimator):
 
 def check_grid_search(estimator):
     """`GridSearchCV` works, and its best estimator predicts."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     copy = fresh(estimator)
     params = copy.get_params(deep=False)
     name = "random_state" if "random_state" in params else next(iter(params))

@@ -8,13 +8,13 @@ import xarray as xr
 
 from stefaland_sk._core import DataWarning
 from stefaland_sk.data import Panel
-from stefaland_sk.estimators._check_data import change, make_check_data
+from stefaland_sk.estimators._check_data import change, make_data_for, to_rows
 from stefaland_sk.estimators._checks_common import finite, fresh, outputs, same
 
 
 def fitted_on_check_data(estimator):
     """Give a fitted copy, its panel and its target."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     return fresh(estimator).fit(X, y), X, y
 
 
@@ -35,7 +35,8 @@ def check_output_shape(estimator):
     """A panel gives one finite value per site and time (features: one vector at least)."""
     model, X, _ = fitted_on_check_data(estimator)
     result = outputs(model, X)
-    wanted = X.shape[:2] if hasattr(model, "predict") else X.shape[:1]
+    of_days = hasattr(model, "predict") and not getattr(model, "target_per_site", False)
+    wanted = X.shape[:2] if of_days else X.shape[:1]
     assert result.shape[: len(wanted)] == wanted, (
         f"The result must have the axes of X, {wanted}; got the shape {result.shape}."
     )
@@ -85,7 +86,7 @@ def check_long_rows(estimator):
 def check_long_fit(estimator):
     """Fitting on a long table is fitting on its panel."""
     model, X, y = fitted_on_check_data(estimator)
-    frame, target = X.to_long(y)
+    frame, target = to_rows(X, y)
     same(
         outputs(fresh(estimator).fit(frame, target), X),
         outputs(model, X),
@@ -149,8 +150,8 @@ def check_lacking_variable(estimator):
 
 def check_duplicate_rows(estimator):
     """A pair of site and time that occurs twice in a long table is an error."""
-    X, y = make_check_data()
-    frame, target = X.to_long(y)
+    X, y = make_data_for(estimator)
+    frame, target = to_rows(X, y)
     rows = [*range(len(frame)), 7]
     expect_error(
         lambda: fresh(estimator).fit(frame.iloc[rows], target.iloc[rows]),
@@ -167,7 +168,7 @@ def check_target_forms(estimator):
     forms = {
         "an array": y.to_numpy(),
         "a float64 array": y.to_numpy(dtype=np.float64),
-        "a DataArray": xr.DataArray(y, dims=("site", "time")),
+        "a DataArray": xr.DataArray(y, dims=("site", "time")[: y.ndim]),
     }
     for form, target in forms.items():
         same(
@@ -176,6 +177,8 @@ def check_target_forms(estimator):
             f"A target given as {form} must give the model of the DataFrame.",
             exact=True,
         )
+    if y.ndim == 1:
+        return
     days = slice(0, 200)
     same(
         outputs(fresh(estimator).fit(X, y.iloc[:, days]), X),
@@ -187,7 +190,7 @@ def check_target_forms(estimator):
 
 def check_target_of_other_sites(estimator):
     """A labelled target of other sites, or in another order, is an error."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     for wrong in (y.rename(index={X.site_ids[2]: "elsewhere"}), y.iloc[::-1]):
         expect_error(
             lambda wrong=wrong: fresh(estimator).fit(X, wrong),
@@ -200,8 +203,10 @@ def check_target_of_other_sites(estimator):
 # ---------------------------------------------------------------------- missing values
 def check_missing_targets(estimator):
     """NaN in the target is no value: neither zero nor an error, also at a whole site."""
-    X, y = make_check_data()
-    hidden = np.random.default_rng(1).random(y.shape) < 0.3
+    X, y = make_data_for(estimator)
+    hidden = np.zeros(y.shape, dtype=bool)
+    if y.ndim == 2:
+        hidden = np.random.default_rng(1).random(y.shape) < 0.3
     hidden[2] = True
     result = outputs(fresh(estimator).fit(X, y.mask(hidden)), X)
     finite(result, "Missing targets (at one site all of them) must not spoil the predictions.")
@@ -211,7 +216,7 @@ def check_missing_targets(estimator):
 
 def check_no_target_at_all(estimator):
     """Without any observed target, `fit` raises."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     expect_error(
         lambda: fresh(estimator).fit(X, y * np.nan),
         ValueError,
@@ -222,7 +227,7 @@ def check_no_target_at_all(estimator):
 
 def check_sporadic_missing_forcing(estimator):
     """Single missing values of forcing are legal in `fit` and in `predict`."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     forcing = X.forcing.copy()
     gaps = np.random.default_rng(2).random(forcing.shape) < 0.05
     gaps[:, :, 0] &= ~gaps[:, :, 1]  # never all variables of a day
@@ -263,7 +268,7 @@ def check_forcing_missing_at_site(estimator):
 
 def check_missing_attributes(estimator):
     """Missing attributes are legal in `fit` and in `predict`."""
-    X, y = make_check_data()
+    X, y = make_data_for(estimator)
     table = X.attributes
     table.iloc[1, 0] = np.nan
     table.iloc[4] = np.nan
@@ -311,7 +316,7 @@ PANEL_CHECKS = [
     check_missing_attributes,
     check_shorter_record,
 ]
-REGRESSOR_CHECKS = [
+TARGET_CHECKS = [
     check_target_forms,
     check_target_of_other_sites,
     check_missing_targets,

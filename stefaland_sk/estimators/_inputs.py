@@ -245,6 +245,26 @@ def warn_of_dealt_rows(panel, stacklevel=5):
         )
 
 
+def validation_regions(estimator, panel, labelled):
+    """Give the region of each site where whole regions are to be set apart."""
+    if estimator.validation_split == "sites":
+        return None
+    if "region" not in panel.sites:
+        raise ValueError(
+            "`validation_split='regions'` needs a column 'region' in the site table of X, "
+            f"which has {list(panel.sites.columns)}. Add it by `panel.assign(sites=...)`, or "
+            "use validation_split='sites'."
+        )
+    regions = panel.sites["region"].astype(str).to_numpy()
+    if len(set(regions[labelled])) == 1:
+        raise ValueError(
+            "`validation_split='regions'` needs labelled sites in two regions or more, but "
+            f"all {int(labelled.sum())} are in {regions[labelled][0]!r}. Use "
+            "validation_split='sites', or early_stopping=False."
+        )
+    return regions
+
+
 # ---------------------------------------------------------------------- missing forcing
 def missing_forcing(panel):
     """Mark (site, variable) where a forcing variable is missing on every day."""

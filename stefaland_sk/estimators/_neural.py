@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import PanelScaler, find_segments
 from stefaland_sk.estimators._base import BasePanelRegressor, least_value
-from stefaland_sk.estimators._inputs import present_steps, read_inputs
+from stefaland_sk.estimators._inputs import present_steps, read_inputs, validation_regions
 from stefaland_sk.estimators._perturb import SitePerturbation
 from stefaland_sk.estimators._target_scale import TargetScale
 from stefaland_sk.estimators._training import (
@@ -198,7 +198,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         labelled = np.isfinite(scaled).any(axis=1)
         aside = np.zeros(len(labelled), dtype=bool)
         if use_early_stopping(self.early_stopping, int(labelled.sum())):
-            regions = self._regions(panel, labelled)
+            regions = validation_regions(self, panel, labelled)
             aside = split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
         given = *inputs, present, as_tensor(scaled, self.device_)
         dataset = self._windows(panel, *given, ~aside & labelled)
@@ -210,25 +210,6 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 "records."
             )
         return dataset, valid if len(valid) else None
-
-    def _regions(self, panel, labelled):
-        """Give the region of each site where whole regions are to be set apart."""
-        if self.validation_split == "sites":
-            return None
-        if "region" not in panel.sites:
-            raise ValueError(
-                "`validation_split='regions'` needs a column 'region' in the site table of X, "
-                f"which has {list(panel.sites.columns)}. Add it by `panel.assign(sites=...)`, or "
-                "use validation_split='sites'."
-            )
-        regions = panel.sites["region"].astype(str).to_numpy()
-        if len(set(regions[labelled])) == 1:
-            raise ValueError(
-                "`validation_split='regions'` needs labelled sites in two regions or more, but "
-                f"all {int(labelled.sum())} are in {regions[labelled][0]!r}. Use "
-                "validation_split='sites', or early_stopping=False."
-            )
-        return regions
 
     def _check_parameters(self):
         """Check the parameters that the parts below do not check themselves."""

@@ -35,7 +35,7 @@ class SitePerturbation:
                 changed[name] = self._perturb(inputs[name], generator, exact)
         if self.feature_noise and "features" in inputs:
             features = inputs["features"]
-            shape = (len(features), 1, features.shape[2])
+            shape = (len(features), *[1] * (features.ndim - 2), features.shape[-1])
             changed["features"] = features + self.feature_noise * _normal(
                 shape, generator, features.device
             )

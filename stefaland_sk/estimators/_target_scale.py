@@ -156,7 +156,7 @@ class TargetScale:
         if self.divisor in panel.attribute_names:
             values = panel.attributes[self.divisor].to_numpy(dtype=np.float32)
         else:
-            values = _mean_over_time(panel.variable(self.divisor))
+            values = mean_over_time(panel.variable(self.divisor))
         wrong = ~(values > 0)
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -168,7 +168,7 @@ class TargetScale:
         return values
 
 
-def _mean_over_time(values):
+def mean_over_time(values):
     """Mean of each row over the steps that are there; NaN where there is none."""
     values = np.asarray(values)
     seen = np.isfinite(values)

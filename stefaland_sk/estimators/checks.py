@@ -6,11 +6,11 @@ They stand beside scikit-learn's ``check_estimator``, which knows plain tables o
 import warnings
 from functools import partial, update_wrapper
 
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 
-from stefaland_sk._core import DataWarning, check_option
+from stefaland_sk._core import DataWarning, LeakageWarning, check_option
 from stefaland_sk.estimators._checks_common import COMMON_CHECKS
-from stefaland_sk.estimators._checks_panels import PANEL_CHECKS, REGRESSOR_CHECKS
+from stefaland_sk.estimators._checks_panels import PANEL_CHECKS, TARGET_CHECKS
 
 __all__ = ["check_panel_estimator", "panel_checks", "parametrize_with_panel_checks"]
 
@@ -21,7 +21,7 @@ def panel_checks(estimator):
     Parameters
     ----------
     estimator : estimator
-        A regressor, or a transformer.
+        A regressor, a classifier, or a transformer.
 
     Returns
     -------
@@ -37,7 +37,8 @@ def panel_checks(estimator):
     'check_clone'
     """
     checks = [*COMMON_CHECKS, *PANEL_CHECKS]
-    return [*checks, *REGRESSOR_CHECKS] if is_regressor(estimator) else checks
+    has_target = is_regressor(estimator) or is_classifier(estimator)
+    return [*checks, *TARGET_CHECKS] if has_target else checks
 
 
 def check_panel_estimator(estimator, *, skip=()):
@@ -49,15 +50,16 @@ def check_panel_estimator(estimator, *, skip=()):
     that long tables in any row order agree with the panel; missing values in forcing,
     attributes and target; read-only memory-mapped input; `cross_validate` with two
     processes; `GridSearchCV`. An estimator with the class attribute ``causal = True``
-    promises that forcing of later days never changes a prediction, which is checked too.
+    promises that forcing of later days never changes a prediction, which is checked too. One
+    with ``target_per_site = True`` gets a target without time: one value, or class, per site.
 
     Parameters
     ----------
     estimator : estimator
-        A regressor (``fit(X, y)``, ``predict(X)``) or a transformer (``fit(X, y=None)``,
-        ``transform(X)``), unfitted, small enough to be fitted some sixty times on 6 sites
-        and 260 days. A `warmup` must leave some of these days. Parameters named
-        ``random_state`` are seeded and ``device="auto"`` is the CPU.
+        A regressor (``fit(X, y)``, ``predict(X)``), a classifier (``predict_proba(X)`` too) or a
+        transformer (``fit(X, y=None)``, ``transform(X)``), unfitted, small enough to be fitted
+        some sixty times on 6 sites and 260 days. A `warmup` must leave some of these days.
+        Parameters named ``random_state`` are seeded and ``device="auto"`` is the CPU.
     skip : sequence of str, default=()
         Names of checks to leave out.
 
@@ -149,7 +151,7 @@ def _chosen(estimator, skip):
     """Give the checks that are not to be skipped."""
     checks = panel_checks(estimator)
     # All names are legal for any estimator, so that one list serves a regressor and a transformer.
-    names = [check.__name__ for check in (*COMMON_CHECKS, *PANEL_CHECKS, *REGRESSOR_CHECKS)]
+    names = [check.__name__ for check in (*COMMON_CHECKS, *PANEL_CHECKS, *TARGET_CHECKS)]
     for name in skip:
         check_option("skip", name, names)
     return [check for check in checks if check.__name__ not in skip]
@@ -159,4 +161,5 @@ def _run(check, estimator):
     """Run a check without the warnings that its odd data are bound to raise."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
+        warnings.simplefilter("ignore", LeakageWarning)  # of the attribute "clay"
         check(estimator)

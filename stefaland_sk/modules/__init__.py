@@ -32,6 +32,7 @@ from ._losses import (
 from ._mae import MaskedAutoencoder
 from ._masking import sample_masks
 from ._reconstruction import Reconstruction, ReconstructionLoss
+from ._site_head import SiteHead
 
 __all__ = [
     "BackboneConfig",
@@ -48,6 +49,7 @@ __all__ = [
     "Reconstruction",
     "ReconstructionLoss",
     "RecurrentRegressor",
+    "SiteHead",
     "VariableGroup",
     "bce_loss",
     "get_loss",

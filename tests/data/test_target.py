@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from stefaland_sk.data import Panel, align_target, keep_period, period_mask
+from stefaland_sk.data import Panel, align_site_target, align_target, keep_period, period_mask
 
 
 @pytest.fixture
@@ -176,3 +176,39 @@ def test_periods_without_a_step(panel, period):
 def test_periods_without_times():
     with pytest.raises(ValueError, match="`fit_period` was given, but X has no time axis"):
         keep_period(np.ones(4), None, ("2000", "2001"))
+
+
+# ---------------------------------------------------------------------- targets of sites
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda y: y,
+        lambda y: y.to_numpy(),
+        lambda y: y.set_axis(range(4)),
+        lambda y: xr.DataArray(y.to_numpy(), coords=[("site", list(y.index))]),
+        lambda y: xr.DataArray(y.to_numpy(), dims=["site"]),
+    ],
+)
+def test_every_form_of_a_target_of_sites_gives_the_same(panel, form):
+    y = pd.Series([1.0, np.nan, 3.0, 4.0], index=panel.site_ids)
+    np.testing.assert_array_equal(align_site_target(form(y), panel), y.to_numpy())
+
+
+def test_a_target_of_sites_keeps_its_type_and_columns(panel):
+    classes = pd.Series(["slide", "none", "none", "flow"], index=panel.site_ids)
+    assert align_site_target(classes, panel).tolist() == ["slide", "none", "none", "flow"]
+    several = pd.DataFrame(np.ones((4, 3)), index=panel.site_ids)
+    assert align_site_target(several, panel).shape == (4, 3)
+
+
+def test_a_target_of_other_sites_is_refused(panel):
+    y = pd.Series(np.ones(4), index=panel.site_ids)
+    with pytest.raises(ValueError, match="in another order"):
+        align_site_target(y.iloc[::-1], panel)
+
+
+def test_a_series_of_days_is_no_target_of_sites(panel, y):
+    with pytest.raises(ValueError, match=r"one value.*4 sites; it has one column per day \(6\)"):
+        align_site_target(y, panel)
+    with pytest.raises(ValueError, match=r"it has the shape \(3,\)"):
+        align_site_target(np.ones(3), panel)
