@@ -2,8 +2,9 @@
 
 import torch
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_number, check_option, import_optional
 
+from ._fused import MAX_MEMBERS, has_numba, run_fused
 from ._loop import run_loop
 from ._routing import route_flow, unit_hydrograph
 from ._spec import HBV_1_1P, PHYSICAL_NAMES, ROUTING_NAMES
@@ -69,7 +70,8 @@ def simulate_hbv(
         If `backend` is "fused" and numba is not installed.
     TypeError, ValueError
         If a shape does not fit, a parameter is missing or unknown, forcing is negative or
-        missing, or the warm-up is not shorter than the record.
+        missing, the warm-up is not shorter than the record, or `backend` is "fused" where it
+        cannot be.
 
     See Also
     --------
@@ -134,9 +136,28 @@ def simulate_hbv(
 
 
 def _run(forcing, values, stores, weights, series, backend):
-    """Choose who computes the days."""
+    """Choose who computes the days, and let it."""
     physical = {name: values[name] for name in PHYSICAL_NAMES}
+    if backend == "fused" or (backend == "auto" and has_numba()):
+        obstacle = _obstacle(forcing, physical, stores, weights, series)
+        if obstacle is None:
+            import_optional("numba", "fast", "simulate_hbv with backend='fused'")
+            return run_fused(forcing, physical, stores, weights, series=series)
+        if backend == "fused":
+            raise ValueError(f"backend='fused' {obstacle}. Use backend='torch' or 'auto'.")
     return run_loop(forcing, physical, stores, weights, series=series)
+
+
+def _obstacle(forcing, values, stores, weights, series):
+    """Say what the compiled kernel cannot do here, or None."""
+    if forcing[0].device.type != "cpu":
+        return f"needs tensors on the CPU. Got {forcing[0].device}"
+    if weights.shape[1] > MAX_MEMBERS:
+        return f"takes up to {MAX_MEMBERS} members. Got {weights.shape[1]}"
+    leaves = (*forcing, *values.values(), *stores, weights)
+    if series and torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves):
+        return "has no gradients of stores and fluxes (series=True)"
+    return None
 
 
 def _result(found, stores, history, values, spec, series):

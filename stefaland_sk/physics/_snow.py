@@ -69,7 +69,8 @@ def step_snow(prcp, tmean, snow, meltwater, *, tt, cfmax, cfr, cwh):
     meltwater, snow = meltwater + melt, snow - melt
     refreezing = limit_to_store(cfr * cfmax * (-above).clamp(min=0.0), meltwater)
     snow, meltwater = snow + refreezing, meltwater - refreezing
-    released = (meltwater - cwh * snow).clamp(min=0.0)
+    held = cwh * snow
+    released = (meltwater - held).clamp(min=0.0)
     fluxes = {
         "rain": rain,
         "snowfall": snowfall,
@@ -77,4 +78,5 @@ def step_snow(prcp, tmean, snow, meltwater, *, tt, cfmax, cfr, cwh):
         "refreezing": refreezing,
         "soil_input": rain + released,
     }
-    return fluxes, snow, meltwater - released
+    # Exactly what the snow can hold, whatever the rounding.
+    return fluxes, snow, torch.where(meltwater >= held, held, meltwater)

@@ -44,9 +44,10 @@ def step_recharge(soil_input, soil, *, fc, beta):
     (tensor([[2.]]), tensor([[0.]]), tensor([[56.]]))
     """
     recharge = soil_input * power_to_one(soil / fc, beta)
-    soil = soil + soil_input - recharge
+    # In this order a full soil stays exactly full, whatever the rounding, and so do its gradients.
+    soil = soil + (soil_input - recharge)
     excess = (soil - fc).clamp(min=0.0)
-    return recharge, excess, soil - excess
+    return recharge, excess, torch.where(soil >= fc, fc, soil)
 
 
 def step_evapotranspiration(pet, soil, *, fc, lp, betaet):

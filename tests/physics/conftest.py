@@ -1,9 +1,22 @@
 """Made-up weather and parameters, in tensors."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+
+from stefaland_sk.physics import HBV_1_1P
+
+# Precipitation on most days and on every ninth, and temperature.
+EXTREMES = {
+    "years without rain": (0.0, 0.0, 15.0),
+    "floods": (500.0, 500.0, 20.0),
+    "deep frost": (3.0, 3.0, -40.0),
+    "great heat": (0.0, 2.0, 45.0),
+    "at the threshold": (5.0, 5.0, 0.0),
+}
+RAW = (-torch.inf, -8.0, 0.0, 8.0, torch.inf)
 
 
 @pytest.fixture
@@ -38,5 +51,27 @@ def make_parameters():
         dynamic = draw(n_times, n_sites, spec.n_dynamic) if spec.dynamic else None
         values = spec.from_raw(draw(n_sites, spec.n_static), dynamic)
         return {name: value.to(dtype).requires_grad_() for name, value in values.items()}
+
+    return make
+
+
+@pytest.fixture
+def extremes():
+    """Three years of each extreme with parameters at, near and between their bounds, as sites."""
+
+    def make(dtype, n_times=1100):
+        low, high, warmth = torch.tensor([*EXTREMES.values()] * len(RAW), dtype=dtype).T
+        rare = torch.arange(n_times).unsqueeze(1) % 9 == 0
+        prcp = torch.where(rare, high, low)
+        tmean = warmth.expand(n_times, -1)
+        pet = torch.where(tmean > 0, 8.0, 0.0).to(dtype)
+        raw = torch.tensor(RAW, dtype=dtype).repeat_interleave(len(EXTREMES)).unsqueeze(1)
+        spec = replace(HBV_1_1P, n_members=3)
+        static = raw.repeat(1, spec.n_static)
+        # The other members mix the bounds.
+        mixed = torch.rand(static.shape, generator=torch.Generator().manual_seed(0))
+        static[:, 1::3] = torch.where(mixed < 0.5, -torch.inf, torch.inf)[:, 1::3]
+        dynamic = raw.repeat(n_times, 1, 1).repeat(1, 1, spec.n_dynamic)
+        return (prcp, tmean, pet), static.requires_grad_(), dynamic.requires_grad_(), spec
 
     return make

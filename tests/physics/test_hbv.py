@@ -211,39 +211,6 @@ def test_gradients_agree_with_finite_differences(make_weather, make_parameters):
     assert torch.autograd.gradcheck(flow, leaves, rtol=1e-4, atol=1e-7)
 
 
-# Precipitation on most days and on every ninth, and temperature.
-EXTREMES = {
-    "years without rain": (0.0, 0.0, 15.0),
-    "floods": (500.0, 500.0, 20.0),
-    "deep frost": (3.0, 3.0, -40.0),
-    "great heat": (0.0, 2.0, 45.0),
-    "at the threshold": (5.0, 5.0, 0.0),
-}
-RAW = (-torch.inf, -8.0, 0.0, 8.0, torch.inf)
-
-
-@pytest.fixture
-def extremes():
-    """Three years of each extreme with parameters at, near and between their bounds, as sites."""
-
-    def make(dtype, n_times=1100):
-        low, high, warmth = torch.tensor([*EXTREMES.values()] * len(RAW), dtype=dtype).T
-        rare = torch.arange(n_times).unsqueeze(1) % 9 == 0
-        prcp = torch.where(rare, high, low)
-        tmean = warmth.expand(n_times, -1)
-        pet = torch.where(tmean > 0, 8.0, 0.0).to(dtype)
-        raw = torch.tensor(RAW, dtype=dtype).repeat_interleave(len(EXTREMES)).unsqueeze(1)
-        spec = replace(HBV_1_1P, n_members=3)
-        static = raw.repeat(1, spec.n_static)
-        # The other members mix the bounds.
-        mixed = torch.rand(static.shape, generator=torch.Generator().manual_seed(0))
-        static[:, 1::3] = torch.where(mixed < 0.5, -torch.inf, torch.inf)[:, 1::3]
-        dynamic = raw.repeat(n_times, 1, 1).repeat(1, 1, spec.n_dynamic)
-        return (prcp, tmean, pet), static.requires_grad_(), dynamic.requires_grad_(), spec
-
-    return make
-
-
 @pytest.mark.parametrize("backend", ["torch"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_gradients_are_finite_everywhere(dtype, backend, extremes):
