@@ -16,6 +16,7 @@ _HOMES = {
     "StefaLandRegressor": "stefaland_sk.estimators",
     "StefaLandStreamflow": "stefaland_sk.estimators",
     "LSTMRegressor": "stefaland_sk.estimators",
+    "HBVRegressor": "stefaland_sk.estimators",
     "RowRegressor": "stefaland_sk.estimators",
     "RandomForestComparator": "stefaland_sk.estimators",
     "LinearComparator": "stefaland_sk.estimators",
@@ -32,6 +33,7 @@ __all__ = [
     "CheckpointError",
     "ClimatologyComparator",
     "DataWarning",
+    "HBVRegressor",
     "LSTMRegressor",
     "LeakageWarning",
     "LinearComparator",
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from stefaland_sk.estimators import (
         BoostingComparator,
         ClimatologyComparator,
+        HBVRegressor,
         LinearComparator,
         LSTMRegressor,
         RandomForestComparator,

@@ -6,6 +6,7 @@ from stefaland_sk.estimators._comparators import (
     LinearComparator,
     RandomForestComparator,
 )
+from stefaland_sk.estimators._hbv import HBVRegressor
 from stefaland_sk.estimators._lstm import LSTMRegressor
 from stefaland_sk.estimators._regressor import StefaLandRegressor, StefaLandStreamflow
 from stefaland_sk.estimators._rows import RowRegressor
@@ -14,6 +15,7 @@ from stefaland_sk.estimators._transformer import StefaLandTransformer
 __all__ = [
     "BoostingComparator",
     "ClimatologyComparator",
+    "HBVRegressor",
     "LSTMRegressor",
     "LinearComparator",
     "RandomForestComparator",
