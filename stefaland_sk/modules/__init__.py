@@ -8,6 +8,7 @@ from stefaland_sk._core._config import BackboneConfig, MaskConfig, VariableGroup
 
 from ._adapters import make_adapter
 from ._heads import FinetuneHead, RecurrentRegressor
+from ._hybrid import PhysicsHead
 from ._keyed import KeyedRandom, keyed_permutation, make_keys
 from ._losses import (
     bce_loss,
@@ -26,6 +27,7 @@ __all__ = [
     "KeyedRandom",
     "MaskConfig",
     "MaskedAutoencoder",
+    "PhysicsHead",
     "Reconstruction",
     "ReconstructionLoss",
     "RecurrentRegressor",

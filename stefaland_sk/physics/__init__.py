@@ -4,10 +4,12 @@ Axes are (time, site[, member]), since physics steps in time; networks and dates
 are unknown here. Stores are in mm, fluxes in mm/d, temperatures in degC.
 """
 
+from ._bucket import SoilBucketResult, SoilBucketSpec, SoilBucketState
 from ._groundwater import step_groundwater
 from ._hbv import simulate_hbv
 from ._limits import limit_to_store, power_to_one
 from ._parameters import Parameter
+from ._physics import PhysicsSpec
 from ._routing import route_flow, unit_hydrograph
 from ._snow import step_snow
 from ._soil import step_capillary_rise, step_evapotranspiration, step_recharge
@@ -23,6 +25,10 @@ __all__ = [
     "HBVSpec",
     "HBVState",
     "Parameter",
+    "PhysicsSpec",
+    "SoilBucketResult",
+    "SoilBucketSpec",
+    "SoilBucketState",
     "limit_to_store",
     "power_to_one",
     "route_flow",

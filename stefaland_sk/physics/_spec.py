@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
+from typing import ClassVar
 
 from stefaland_sk._core import check_number
 
 from ._parameters import Parameter
+from ._physics import PhysicsSpec
 
 PHYSICAL_PARAMETERS = (
     Parameter("beta", "1", 1.0, 6.0, meaning="exponent of the share that recharges"),
@@ -35,7 +35,7 @@ ALL_NAMES = PHYSICAL_NAMES + ROUTING_NAMES
 
 
 @dataclass(frozen=True)
-class HBVSpec:
+class HBVSpec(PhysicsSpec):
     """A variant of HBV: bounds, dynamic and fixed parameters, members, routing.
 
     Use `dataclasses.replace` to change one of `HBV_1_0` and `HBV_1_1P`.
@@ -59,10 +59,8 @@ class HBVSpec:
     ----------
     parameters : dict of str -> Parameter
         All parameters that are not fixed, by name.
-    static : tuple of str
-        Physical parameters with one value per site and member.
-    n_static, n_dynamic : int
-        How many raw numbers a site needs once, and each day: the sizes of a network's outputs.
+    static, n_static, n_dynamic
+        As in `PhysicsSpec`.
 
     Raises
     ------
@@ -84,6 +82,10 @@ class HBVSpec:
     >>> small.parameters["uzl"].unit
     'mm'
     """
+
+    forcings: ClassVar[tuple[str, ...]] = ("prcp", "tmean", "pet")
+    target: ClassVar[tuple[str, str]] = ("runoff", "mm/d")
+    of_site: ClassVar[tuple[str, ...]] = ROUTING_NAMES
 
     dynamic: tuple[str, ...] = ()
     fixed: Mapping[str, float] = ()
@@ -124,120 +126,32 @@ class HBVSpec:
         used = PHYSICAL_PARAMETERS + (ROUTING_PARAMETERS if self.routing else ())
         return {p.name: bounds.get(p.name, p) for p in used if p.name not in fixed}
 
-    @property
-    def static(self):
-        """Physical parameters with one value per site and member."""
-        skip = {*self.dynamic, *ROUTING_NAMES}
-        return tuple(name for name in self.parameters if name not in skip)
-
-    @property
-    def n_static(self):
-        """How many raw numbers a site needs once."""
-        routing = sum(name in self.parameters for name in ROUTING_NAMES)
-        return len(self.static) * self.n_members + routing
-
-    @property
-    def n_dynamic(self):
-        """How many raw numbers a site needs each day."""
-        return len(self.dynamic) * self.n_members
-
-    def from_raw(self, static, dynamic=None):
-        """Turn the outputs of a network, or the numbers of an optimiser, into parameters.
+    def simulate(self, forcing, parameters, *, initial=None, warmup=0, series=False):
+        """Run the model; see `simulate_hbv`.
 
         Parameters
         ----------
-        static : Tensor of shape (n_sites, n_static)
-            Raw numbers: the members of each of `static` in turn, then the routing.
-        dynamic : Tensor of shape (n_times, n_sites, n_dynamic), default=None
-            Raw numbers of each day: the members of each of `dynamic` in turn.
-
-        Returns
-        -------
-        dict of str -> Tensor
-            Parameters in their units, for `simulate_hbv`: (n_sites, n_members) and
-            (n_times, n_sites, n_members); routing (n_sites,).
-
-        Raises
-        ------
-        ValueError
-            If a tensor has another number of columns.
-
-        Examples
-        --------
-        >>> import torch
-        >>> values = HBV_1_1P.from_raw(torch.zeros(3, HBV_1_1P.n_static),
-        ...                            torch.zeros(10, 3, HBV_1_1P.n_dynamic))
-        >>> values["fc"].shape, values["beta"].shape, values["route_a"].shape
-        (torch.Size([3, 16]), torch.Size([10, 3, 16]), torch.Size([3]))
-        >>> float(values["fc"][0, 0])  # the middle of the bounds
-        525.0
-        """
-        n_given = 0 if dynamic is None else dynamic.shape[-1]
-        for name, n, wanted in (
-            ("static", static.shape[-1], self.n_static),
-            ("dynamic", n_given, self.n_dynamic),
-        ):
-            if n != wanted:
-                raise ValueError(
-                    f"`{name}` must have {wanted} columns: {self.n_members} members of "
-                    f"{list(getattr(self, name))}{' and the routing' * (name == 'static')}. "
-                    f"Got {n}."
-                )
-        sizes = [self.n_members] * len(self.static)
-        routing = [name for name in ROUTING_NAMES if name in self.parameters]
-        parts = torch.split(static, [*sizes, *[1] * len(routing)], dim=-1)
-        raw = dict(zip([*self.static, *routing], parts, strict=True))
-        if self.dynamic:
-            parts = torch.split(dynamic, self.n_members, dim=-1)
-            raw |= dict(zip(self.dynamic, parts, strict=True))
-        values = {name: self.parameters[name].from_raw(part) for name, part in raw.items()}
-        return values | {name: values[name].squeeze(-1) for name in routing}
-
-    def drop_dynamic(self, parameters, rate, *, generator=None):
-        """Make dynamic parameters static at some sites, drawn at random, for training.
-
-        A network learns so not to put into daily parameters what a static one explains.
-
-        Parameters
-        ----------
+        forcing : sequence of three Tensors of shape (n_times, n_sites)
+            In the order of `forcings`.
         parameters : dict of str -> Tensor
             From `from_raw`.
-        rate : float
-            Probability, for each dynamic parameter and site, that all its days take the
-            value of the last day.
-        generator : torch.Generator, default=None
-            Where the draws come from; None takes torch's own.
+        initial : HBVState, default=None
+            State before the first day.
+        warmup : int, default=0
+            Days that fill the stores only.
+        series : bool, default=False
+            Whether to give all stores and fluxes.
 
         Returns
         -------
-        dict of str -> Tensor
-            Parameters of the same shapes.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the rate is not a number from 0 to 1.
-
-        Examples
-        --------
-        >>> import torch
-        >>> from dataclasses import replace
-        >>> spec = replace(HBV_1_1P, n_members=1, dynamic=("beta",))
-        >>> daily = {"beta": torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1)}
-        >>> spec.drop_dynamic(daily, rate=1.0)["beta"].flatten()
-        tensor([3., 3., 3.])
+        HBVResult
+            ``runoff``, ``state`` and ``series``.
         """
-        check_number("rate", rate, low=0, high=1)
-        if not rate:
-            return parameters
-        result = dict(parameters)
-        for name in self.dynamic:
-            daily = result[name]
-            draw = torch.rand(
-                daily.shape[1], 1, generator=generator, dtype=daily.dtype, device=daily.device
-            )
-            result[name] = torch.where(draw < rate, daily[-1:], daily)
-        return result
+        from ._hbv import simulate_hbv  # it reads this file
+
+        return simulate_hbv(
+            *forcing, parameters, spec=self, initial=initial, warmup=warmup, series=series
+        )
 
 
 def _check_names(field, names, legal):
