@@ -1,6 +1,6 @@
 """HBV: seconds and memory of the compiled kernel, and how both grow.
 
-    python benchmarks/hbv.py [--rounds 3] [--parts speed memory scaling start]
+    python benchmarks/hbv.py [--rounds 3] [--parts speed memory scaling hybrid start]
         [--reference PYTHON] [--long-rounds 1]
 
 speed, memory
@@ -11,6 +11,8 @@ speed, memory
     way from raw numbers. Flow of both for the same parameters is compared.
 scaling
     Ours, with more days, sites and members.
+hybrid
+    A training step of an LSTM of 256 units, and of the same LSTM driving HBV.
 start
     The first call ever, which compiles, and the first call of a later process.
 
@@ -34,9 +36,11 @@ import torch
 from _hydrodl2 import make_inputs
 from _results import ONE_THREAD, RESULTS, peak_mib, write_results
 
+from stefaland_sk.modules import PhysicsHead, RecurrentRegressor
 from stefaland_sk.physics import HBV_1_1P, simulate_hbv
 
 SEED = 0
+PARTS = ["speed", "memory", "scaling", "hybrid", "start"]
 BASE = {"days": 730, "sites": 64, "members": 16}
 NAMES = ("beta", "fc", "k0", "k1", "k2", "lp", "perc", "uzl")
 NAMES += ("tt", "cfmax", "cfr", "cwh", "betaet", "c")  # their order in the reference
@@ -92,11 +96,13 @@ def measure(case):
         run()
         print(json.dumps({"peak": peak_mib() - start}))
         return
-    wall = time.perf_counter()
+    if case["part"] == "hybrid":
+        print(json.dumps(measure_hybrid(weather, spec)))
+        return
+    began = time.process_time()
     flow = run()
-    wall = time.perf_counter() - wall
     if case["part"] == "start":
-        print(json.dumps({"seconds": time.process_time() - case["began"], "wall": wall}))
+        print(json.dumps({"seconds": time.process_time() - began}))
         return
     if case.get("flow"):
         other = torch.load(case["flow"])
@@ -108,6 +114,26 @@ def measure(case):
         run()
         seconds.append(time.process_time() - began)
     print(json.dumps({"seconds": float(np.median(seconds))}))
+
+
+def measure_hybrid(weather, spec):
+    """Time training steps of an LSTM, alone and driving the model, by turns."""
+    forcing = torch.stack([part.T for part in weather], dim=2)
+    attributes = torch.zeros(len(forcing), 26)
+    networks = {name: RecurrentRegressor(3, 26, d_hidden=256) for name in ("LSTM", "LSTM-HBV")}
+    head = PhysicsHead(spec, 256)
+    seconds = {name: [] for name in networks}
+    for i in range(4):
+        for name, network in networks.items():
+            began = time.process_time()
+            hidden, _ = network.hidden_states(forcing / 10, attributes)
+            output = network.output(hidden) if name == "LSTM" else head(hidden, forcing)
+            output.square().mean().backward()
+            if i:  # the first brings the compiler
+                seconds[name].append(time.process_time() - began)
+    ratios = np.array(seconds["LSTM-HBV"]) / np.array(seconds["LSTM"])
+    medians = {f"seconds, {name}": float(np.median(values)) for name, values in seconds.items()}
+    return {**medians, "LSTM-HBV / LSTM": float(np.median(ratios))}
 
 
 def cases_of(parts, has_reference, long):
@@ -126,6 +152,8 @@ def cases_of(parts, has_reference, long):
             for gradient in (True, False):
                 case = {**BASE, **change, "part": "scaling", "gradient": gradient, "calls": 5}
                 cases.append({**case, "name": name})
+    if "hybrid" in parts:
+        cases.append({**BASE, "part": "hybrid", "gradient": True, "name": "training step"})
     if "start" in parts:
         for name in ("first call, compiling", "first call of a later process"):
             cases.append({**BASE, "part": "start", "days": 32, "gradient": True, "name": name})
@@ -189,13 +217,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--long-rounds", type=int, default=1)
-    parser.add_argument("--parts", nargs="+", default=["speed", "memory", "scaling", "start"])
+    parser.add_argument("--parts", nargs="+", default=PARTS)
     parser.add_argument("--reference", help="interpreter of an environment with hydrodl2")
     parser.add_argument("--output", type=Path, default=RESULTS / "hbv.csv")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        measure({"began": 0.0, **json.loads(options.measure)})
+        measure(json.loads(options.measure))
         return
     table = collect(options.parts, options.rounds, options.long_rounds, options.reference)
     write_results(
@@ -212,7 +240,7 @@ def main():
         machine="1 thread",
         notes=[
             "seconds: CPU time of flow, and of its gradients in all parameters if `gradient`; "
-            "start: CPU time of the process up to the end of the call, imports included; "
+            "start: with the import of the compiler, which the first call brings; "
             "peak: resident memory [MiB] above that of the process with its inputs; "
             "difference: largest between the flows of both [mm/d]; hydrodl2 1.4.0",
         ],

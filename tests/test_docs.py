@@ -11,7 +11,7 @@ REPO = Path(__file__).resolve().parents[1]
 PRETRAINING = (REPO / "docs" / "pretraining.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("script", ["list_modules.py", "write_results.py"])
+@pytest.mark.parametrize("script", ["list_modules.py", "write_physics.py", "write_results.py"])
 def test_generated_parts_of_the_docs_are_up_to_date(script):
     done = subprocess.run(
         [sys.executable, REPO / "docs" / script, "--check"],
