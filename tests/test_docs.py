@@ -33,6 +33,15 @@ def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monk
     assert names["filled"].variable("vp").shape == (3, 730)
 
 
+@pytest.mark.slow
+def test_code_of_the_page_on_physics_runs():
+    page = (REPO / "docs" / "physics.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(compile(block, "physics.md", "exec"), names)
+    assert names["series"]["swe"].shape == names["flow"].shape
+
+
 def test_code_from_real_data_is_that_of_the_script():
     script = (REPO / "benchmarks" / "transfer_to_camels_gb.py").read_text(encoding="utf-8")
     section = PRETRAINING.split("## From CAMELS-US to CAMELS-GB")[1].split("\n## ")[0]
