@@ -2,7 +2,7 @@
 
 import torch
 
-from stefaland_sk._core import check_number, check_option, import_optional
+from stefaland_sk._core import check_number, check_option
 
 from ._fused import MAX_MEMBERS, has_numba, run_fused
 from ._loop import run_loop
@@ -69,7 +69,7 @@ def simulate_hbv(
     ImportError
         If `backend` is "fused" and numba is not installed.
     TypeError, ValueError
-        If a shape does not fit, a parameter is missing or unknown, forcing is negative or
+        If a shape does not fit, a parameter is missing, unknown or NaN, forcing is negative or
         missing, the warm-up is not shorter than the record, or `backend` is "fused" where it
         cannot be.
 
@@ -138,10 +138,14 @@ def simulate_hbv(
 def _run(forcing, values, stores, weights, series, backend):
     """Choose who computes the days, and let it."""
     physical = {name: values[name] for name in PHYSICAL_NAMES}
+    if backend == "fused" and not has_numba():
+        raise ImportError(
+            "backend='fused' needs the package 'numba', which is not installed. "
+            "Install it with `pip install numba`, or use backend='torch'."
+        )
     if backend == "fused" or (backend == "auto" and has_numba()):
         obstacle = _obstacle(forcing, physical, stores, weights, series)
         if obstacle is None:
-            import_optional("numba", "fast", "simulate_hbv with backend='fused'")
             return run_fused(forcing, physical, stores, weights, series=series)
         if backend == "fused":
             raise ValueError(f"backend='fused' {obstacle}. Use backend='torch' or 'auto'.")
@@ -244,6 +248,13 @@ def _check_parameters(parameters, spec, n_times, n_sites, kind):
     values = {}
     for name, value in {**parameters, **dict(spec.fixed)}.items():
         value = torch.as_tensor(value).to(**kind)
+        # Comparisons with NaN are false, so that a model might run on and hide it.
+        if not torch.isfinite(value.detach().sum()):
+            raise ValueError(
+                f"`parameters[{name!r}]` must be finite. It has "
+                f"{int((~torch.isfinite(value)).sum())} values that are NaN or infinite; "
+                "if a network gave them, its training has diverged."
+            )
         if name in ROUTING_NAMES:
             values[name] = _expand(name, value, (n_sites,))
         elif name in spec.dynamic:

@@ -71,14 +71,13 @@ class Parameter:
         Tensor
             Values between `low` and `high`, of the same shape.
         """
-        share, low, high = torch.sigmoid(raw), self.low, self.high
-        rest = 1 - share
+        share = torch.sigmoid(raw)
+        if self.transform == "linear":
+            low, high = share.new_tensor(self.low), share.new_tensor(self.high)
+            return torch.lerp(low, high, share)  # exact at both ends
+        span = math.log(self.high / self.low)
         # Each half starts from its own bound, so that rounding cannot miss it.
-        if self.transform == "log":
-            span = math.log(high / low)
-            lower, upper = low * torch.exp(share * span), high * torch.exp(-rest * span)
-        else:
-            lower, upper = low + share * (high - low), high - rest * (high - low)
+        lower, upper = self.low * torch.exp(share * span), self.high * torch.exp((share - 1) * span)
         return torch.where(share < 0.5, lower, upper)
 
     def to_raw(self, value):

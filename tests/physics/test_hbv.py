@@ -261,6 +261,7 @@ def test_half_precision_is_raised_to_single(make_weather, make_parameters):
             ValueError,
             r"`parameters\['beta'\]` must have the shape .* = \(20, 2, 4\). Got \(2, 4\)",
         ),
+        ({"fc": torch.full((2, 4), torch.nan)}, ValueError, r"'fc'\]` must be finite. It has 8"),
         ({"weights": torch.ones(4)}, ValueError, r"`weights` must have the shape \(2, 4\). Got"),
         (
             {"initial": HBVState.empty(1, 4)},
