@@ -19,6 +19,7 @@ _HOMES = {
     "StefaLandSoilComposition": "stefaland_sk.estimators",
     "StefaLandLandslide": "stefaland_sk.estimators",
     "LSTMRegressor": "stefaland_sk.estimators",
+    "HBVRegressor": "stefaland_sk.estimators",
     "RowRegressor": "stefaland_sk.estimators",
     "RandomForestComparator": "stefaland_sk.estimators",
     "LinearComparator": "stefaland_sk.estimators",
@@ -35,6 +36,7 @@ __all__ = [
     "CheckpointError",
     "ClimatologyComparator",
     "DataWarning",
+    "HBVRegressor",
     "LSTMRegressor",
     "LeakageWarning",
     "LinearComparator",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from stefaland_sk.estimators import (
         BoostingComparator,
         ClimatologyComparator,
+        HBVRegressor,
         LinearComparator,
         LSTMRegressor,
         RandomForestComparator,

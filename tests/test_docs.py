@@ -25,7 +25,7 @@ def run_blocks(text, page, monkeypatch):
     return names
 
 
-@pytest.mark.parametrize("script", ["list_modules.py", "write_results.py"])
+@pytest.mark.parametrize("script", ["list_modules.py", "write_physics.py", "write_results.py"])
 def test_generated_parts_of_the_docs_are_up_to_date(script):
     done = subprocess.run(
         [sys.executable, REPO / "docs" / script, "--check"],
@@ -73,6 +73,13 @@ def test_licences_on_the_page_on_encoders_are_those_of_the_entries():
         entry = get_weights_entry(name)
         assert entry.licence == licence
         assert paper in entry.citation
+
+
+@pytest.mark.slow
+def test_code_of_the_page_on_physics_runs(monkeypatch):
+    text = (REPO / "docs" / "physics.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "physics.md", monkeypatch)
+    assert names["series"]["swe"].shape == names["flow"].shape
 
 
 def test_code_from_real_data_is_that_of_the_script():

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from stefaland_sk.datasets._pet import hargreaves_pet
+from stefaland_sk.data import hargreaves_pet
 from stefaland_sk.datasets._variables import DERIVED_FORCINGS, FORCINGS
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import check_number
-from stefaland_sk.data import Panel
+from stefaland_sk.data import Panel, hargreaves_pet
 from stefaland_sk.datasets._base import choose_forcings, give
 from stefaland_sk.datasets._bucket import PARAMETERS, simulate_bucket
 from stefaland_sk.datasets._climate_indices import climate_indices
 from stefaland_sk.datasets._landscape import make_climate, make_ground, make_plants, make_regions
-from stefaland_sk.datasets._pet import hargreaves_pet
 from stefaland_sk.datasets._response import bucket_parameters
 from stefaland_sk.datasets._variables import (
     ATTRIBUTE_GROUPS,

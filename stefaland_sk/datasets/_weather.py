@@ -4,7 +4,7 @@ from math import gamma
 
 import numpy as np
 
-from stefaland_sk.datasets._pet import day_length, extraterrestrial_radiation
+from stefaland_sk.data import day_length, extraterrestrial_radiation
 
 _REGION_SHARE = 0.6  # share of a site's random weather that it has in common with its region
 _RAIN_SHAPE = 0.8  # below 1: more very heavy days than an exponential distribution has

@@ -6,6 +6,7 @@ from stefaland_sk.estimators._comparators import (
     LinearComparator,
     RandomForestComparator,
 )
+from stefaland_sk.estimators._hbv import HBVRegressor
 from stefaland_sk.estimators._landslide import StefaLandLandslide
 from stefaland_sk.estimators._lstm import LSTMRegressor
 from stefaland_sk.estimators._paper_rows import PAPER_ROWS, PaperRow, paper_row
@@ -19,6 +20,7 @@ __all__ = [
     "PAPER_ROWS",
     "BoostingComparator",
     "ClimatologyComparator",
+    "HBVRegressor",
     "LSTMRegressor",
     "LinearComparator",
     "PaperRow",

@@ -7,7 +7,7 @@ from sklearn.base import is_classifier
 from stefaland_sk.data import Panel
 
 N_SITES, N_TIMES = 6, 260
-FORCINGS = ["prcp", "tmean"]
+FORCINGS = ["prcp", "tmean", "pet"]
 ATTRIBUTES = ["area", "slope", "clay"]
 
 
@@ -17,7 +17,7 @@ def make_check_data(seed=0):
     Returns
     -------
     X : Panel
-        Two forcing variables and three attributes.
+        Three forcing variables and three attributes.
     y : DataFrame of shape (n_sites, n_times)
         Runoff [mm/d].
     """
@@ -28,6 +28,7 @@ def make_check_data(seed=0):
     prcp = np.where(wet, rng.gamma(1.0, 6.0, wet.shape), 0.0)
     season = np.sin(2 * np.pi * np.arange(N_TIMES) / 365)
     tmean = 10 - 8 * season + rng.normal(0, 2, wet.shape)
+    pet = np.maximum(2 - 1.5 * season + 0 * tmean, 0)
     table = pd.DataFrame(rng.random((N_SITES, len(ATTRIBUTES))), index=ids, columns=ATTRIBUTES)
     store, runoff = np.zeros(N_SITES), np.empty_like(prcp)
     outflow = 0.05 + 0.3 * table["slope"].to_numpy()
@@ -37,11 +38,11 @@ def make_check_data(seed=0):
         store = store - runoff[:, step]
     X = Panel(
         table,
-        np.stack([prcp, tmean], axis=2).astype(np.float32),
+        np.stack([prcp, tmean, pet], axis=2).astype(np.float32),
         time=time,
         sites=pd.DataFrame({"region": ["hills", "plain"] * (N_SITES // 2)}, index=ids),
         forcing_names=FORCINGS,
-        units={"prcp": "mm/d", "tmean": "degC", "area": "km2"},
+        units={"prcp": "mm/d", "tmean": "degC", "pet": "mm/d", "area": "km2"},
     )
     return X, pd.DataFrame(runoff.astype(np.float32), index=ids, columns=time)
 

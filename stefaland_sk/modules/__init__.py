@@ -16,6 +16,7 @@ from ._distributions import (
 )
 from ._finetuned import FinetunedNetwork
 from ._heads import FinetuneHead, RecurrentRegressor
+from ._hybrid import PhysicsHead
 from ._keyed import KeyedRandom, keyed_permutation, make_keys
 from ._losses import (
     LossSpec,
@@ -45,6 +46,7 @@ __all__ = [
     "LossSpec",
     "MaskConfig",
     "MaskedAutoencoder",
+    "PhysicsHead",
     "QuantileDistribution",
     "Reconstruction",
     "ReconstructionLoss",

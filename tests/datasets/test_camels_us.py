@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from stefaland_sk._core import DataWarning, LeakageWarning
-from stefaland_sk.data import Panel, camels_gauges
+from stefaland_sk.data import Panel, camels_gauges, hargreaves_pet
 from stefaland_sk.datasets import load_camels_us, make_catchments
 from stefaland_sk.datasets._camels_us import REGIONS, SIGNATURES
 from stefaland_sk.datasets._climate_indices import climate_indices
-from stefaland_sk.datasets._pet import hargreaves_pet
 from stefaland_sk.datasets._variables import ATTRIBUTE_UNITS
 
 SITES = {"01013500": ("01", 100.0), "09999999": ("10", 50.0)}  # unit, area [km2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stefaland_sk.datasets._pet import day_length, extraterrestrial_radiation, hargreaves_pet
+from stefaland_sk.data import day_length, extraterrestrial_radiation, hargreaves_pet
 
 
 def test_extraterrestrial_radiation_reproduces_fao56_example_8():

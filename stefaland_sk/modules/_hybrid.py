@@ -1,0 +1,161 @@
+"""Hybrids: hidden states of a network become parameters of a physical model, which is then run."""
+
+from torch import nn
+
+from stefaland_sk._core._checks import check_number, check_option
+
+from ._heads import _clean
+
+STATIC_POOLS = ("last", "mean", "network")
+
+
+class PhysicsHead(nn.Module):
+    """Give parameters to a physical model and return what it simulates.
+
+    Parameters that vary from day to day follow from each day's hidden state, static ones from
+    one vector per site. So the output layer for the static ones, most of
+    all, runs once per site and not once per day.
+
+    Parameters
+    ----------
+    physics : PhysicsSpec
+        The model, such as `stefaland_sk.physics.HBV_1_1P`.
+    d_hidden : int
+        Width of the hidden states.
+    static_pool : {"last", "mean", "network"}, default="last"
+        What static parameters follow from: the hidden state of the last day (as in the
+        published hybrids; it has seen the whole window), the mean over the days, or a network of
+        its own that sees the attributes only, so that they do not change with the window.
+    n_attributes : int, default=0
+        Number of attributes, for ``static_pool="network"``.
+    dynamic_dropout : float, default=0.0
+        Probability, in training only, that a dynamic parameter of a site is static.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not legal, or (in the call) shapes do not fit.
+
+    See Also
+    --------
+    FinetuneHead, RecurrentRegressor : Their ``hidden_states`` are what this head reads.
+
+    Notes
+    -----
+    Here the axes turn: networks have (site, time), physics has (time, site).
+
+    References
+    ----------
+    .. [1] Feng, D., Liu, J., Lawson, K. and Shen, C. (2022). Differentiable, learnable,
+       regionalized process-based models with multiphysical outputs can approach
+       state-of-the-art hydrologic prediction accuracy. Water Resour. Res., 58,
+       e2022WR032404. doi:10.1029/2022WR032404
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stefaland_sk.physics import HBV_1_1P, SoilBucketSpec
+    >>> hidden, weather = torch.zeros(2, 20, 8), torch.ones(2, 20, 3)
+    >>> PhysicsHead(HBV_1_1P, 8)(hidden, weather, warmup=5).shape  # runoff [mm/d]
+    torch.Size([2, 15])
+    >>> PhysicsHead(SoilBucketSpec(), 8)(hidden, weather).shape  # soil moisture [m3/m3]
+    torch.Size([2, 20])
+    """
+
+    def __init__(self, physics, d_hidden, static_pool="last", n_attributes=0, dynamic_dropout=0.0):
+        super().__init__()
+        check_number("d_hidden", d_hidden, low=1, integer=True)
+        check_option("static_pool", static_pool, STATIC_POOLS)
+        check_number("n_attributes", n_attributes, low=0, integer=True)
+        check_number("dynamic_dropout", dynamic_dropout, low=0, high=1)
+        if static_pool == "network" and not n_attributes:
+            raise ValueError(
+                "static_pool='network' needs attributes to read. Got `n_attributes`=0; "
+                "use 'last' or 'mean'."
+            )
+        self.physics, self.static_pool = physics, static_pool
+        self.n_attributes, self.dynamic_dropout = n_attributes, dynamic_dropout
+        if static_pool == "network":
+            self.static = nn.Sequential(
+                nn.Linear(n_attributes, d_hidden),
+                nn.ReLU(),
+                nn.Linear(d_hidden, physics.n_static),
+            )
+        else:
+            self.static = nn.Linear(d_hidden, physics.n_static)
+        self.dynamic = nn.Linear(d_hidden, physics.n_dynamic) if physics.n_dynamic else None
+
+    def parameters_of(self, hidden, attributes=None):
+        """Give the parameters of the physical model.
+
+        Parameters
+        ----------
+        hidden : Tensor of shape (n_sites, n_times, d_hidden)
+            Hidden states.
+        attributes : Tensor of shape (n_sites, n_attributes), default=None
+            Scaled attributes, NaN = missing; only read with ``static_pool="network"``.
+
+        Returns
+        -------
+        dict of str -> Tensor
+            In their units, as `PhysicsSpec.from_raw` gives them.
+        """
+        if self.static_pool == "network":
+            source = _clean(attributes, "attributes", (len(hidden), self.n_attributes))
+        else:
+            source = hidden[:, -1] if self.static_pool == "last" else hidden.mean(dim=1)
+        daily = None
+        if self.dynamic is not None:
+            daily = self.dynamic(hidden.transpose(0, 1))
+        return self.physics.from_raw(self.static(source), daily)
+
+    def simulate(self, hidden, forcing, attributes=None, *, initial=None, warmup=0, series=False):
+        """Run the physical model and give all it gives.
+
+        Parameters
+        ----------
+        hidden : Tensor of shape (n_sites, n_times, d_hidden)
+            Hidden states.
+        forcing : Tensor of shape (n_sites, n_times, n_forcings)
+            The variables of ``physics.forcings`` in their units, without gaps.
+        attributes : Tensor of shape (n_sites, n_attributes), default=None
+            Scaled attributes; only read with ``static_pool="network"``.
+        initial : state of the model, default=None
+            Stores before the first day.
+        warmup : int, default=0
+            Days that fill the stores only.
+        series : bool, default=False
+            Whether to give all stores and fluxes.
+
+        Returns
+        -------
+        named tuple
+            The target of shape (n_times - warmup, n_sites), ``state`` and ``series``.
+        """
+        wanted = (*hidden.shape[:2], len(self.physics.forcings))
+        if tuple(forcing.shape) != wanted:
+            raise ValueError(
+                f"`forcing` must have shape {wanted} and hold {list(self.physics.forcings)}; "
+                f"got {tuple(forcing.shape)}."
+            )
+        values = self.parameters_of(hidden, attributes)
+        if self.training and self.dynamic_dropout:
+            values = self.physics.drop_dynamic(values, self.dynamic_dropout)
+        weather = forcing.permute(2, 1, 0).contiguous().unbind()
+        return self.physics.simulate(weather, values, initial=initial, warmup=warmup, series=series)
+
+    def forward(self, hidden, forcing, attributes=None, *, initial=None, warmup=0):
+        """Return the target.
+
+        Parameters
+        ----------
+        hidden, forcing, attributes, initial, warmup
+            As for `simulate`.
+
+        Returns
+        -------
+        Tensor of shape (n_sites, n_times - warmup)
+            What the model predicts, in the unit ``physics.target[1]``.
+        """
+        result = self.simulate(hidden, forcing, attributes, initial=initial, warmup=warmup)
+        return result[0].transpose(0, 1)

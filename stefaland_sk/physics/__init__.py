@@ -1,0 +1,42 @@
+"""Process models as pure functions of tensors, differentiable throughout.
+
+Axes are (time, site[, member]), since physics steps in time; networks and dates
+are unknown here. Stores are in mm, fluxes in mm/d, temperatures in degC.
+"""
+
+from ._bucket import SoilBucketResult, SoilBucketSpec, SoilBucketState
+from ._groundwater import step_groundwater
+from ._hbv import simulate_hbv
+from ._limits import limit_to_store, power_to_one
+from ._parameters import Parameter
+from ._physics import PhysicsSpec
+from ._routing import route_flow, unit_hydrograph
+from ._snow import step_snow
+from ._soil import step_capillary_rise, step_evapotranspiration, step_recharge
+from ._spec import HBV_1_0, HBV_1_1P, HBVSpec
+from ._state import FLUXES, STORES, HBVResult, HBVState
+
+__all__ = [
+    "FLUXES",
+    "HBV_1_0",
+    "HBV_1_1P",
+    "STORES",
+    "HBVResult",
+    "HBVSpec",
+    "HBVState",
+    "Parameter",
+    "PhysicsSpec",
+    "SoilBucketResult",
+    "SoilBucketSpec",
+    "SoilBucketState",
+    "limit_to_store",
+    "power_to_one",
+    "route_flow",
+    "simulate_hbv",
+    "step_capillary_rise",
+    "step_evapotranspiration",
+    "step_groundwater",
+    "step_recharge",
+    "step_snow",
+    "unit_hydrograph",
+]
