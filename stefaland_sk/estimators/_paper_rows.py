@@ -152,6 +152,7 @@ _PAPER_TRAINING = {
     "early_stopping": False,
     "attribute_noise": 0.0,
     "lower_bound": None,
+    "target_scale": None,
     "precision": "float32",
     "window": 365,
     "warmup": 0,

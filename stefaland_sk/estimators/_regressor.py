@@ -81,9 +81,9 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         Standard deviation of the noise on the standardised features, the same on all days
         of a training window. It does for features what `attribute_noise` does for attributes.
         An encoder that is trained gets `attribute_noise` on its own inputs, and none on features.
-    window : int, default=365
+    window : int, default=180
         Steps of a training window of the head.
-    warmup : int, default=180
+    warmup : int, default=90
         Steps at the beginning of a window, and of each record, that are not trained on;
         `score` leaves out the same number.
     loss : str, default="auto"
@@ -100,13 +100,13 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     target_transform : {None, "sqrt", "log1p", "log_sqrt"}, default=None
         Function of the target that is learned: square root, log(1 + y), or
         log10(sqrt(y) + 0.1).
-    target_scale : str, default=None
+    target_scale : str or None, default="auto"
         Forcing or attribute by whose mean at each site the target is divided, such as
         "prcp"; it must be positive. The mean of a forcing is that over the record of X. None
-        does not divide.
-    batch_size : int, default=64
+        does not divide. "auto" takes the task's: None here.
+    batch_size : int, default=32
         Windows per update.
-    lr : float, default=3e-3
+    lr : float, default=5e-3
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
@@ -211,8 +211,11 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     @property
     def causal(self):
-        """Whether a prediction never depends on later forcing; not with an encoder."""
-        return self.encoder_init == "none"
+        """Whether a prediction never depends on later forcing; an encoder reads it."""
+        # The mean of a forcing over the record is known at its end only.
+        divided = self.target_scale not in (None, "auto")
+        divided |= self.target_scale == "auto" and self._task_target_scale is not None
+        return self.encoder_init == "none" and not divided
 
     def __init__(
         self,
@@ -230,15 +233,15 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         attribute_noise=0.0,
         attribute_dropout=0.0,
         feature_noise=0.0,
-        window=365,
-        warmup=180,
+        window=180,
+        warmup=90,
         loss="auto",
         distribution=None,
         quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
         target_transform=None,
-        target_scale=None,
-        batch_size=64,
-        lr=3e-3,
+        target_scale="auto",
+        batch_size=32,
+        lr=5e-3,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",
@@ -453,8 +456,9 @@ class StefaLandStreamflow(StefaLandRegressor):
     """Predict streamflow at places without gauges: `StefaLandRegressor` with the task's defaults.
 
     Takes the same parameters and has the same attributes as `StefaLandRegressor`. What
-    differs: ``loss="auto"`` is the NSE loss, in which each basin counts alike whatever
-    its runoff.
+    differs: ``loss="auto"`` is the NSE loss, in which each basin counts alike whatever its runoff;
+    ``target_scale="auto"`` divides runoff by the mean precipitation of its basin (where X has
+    the forcing ``"prcp"``), so that what is learned in a dry region holds in a wet one.
 
     See Also
     --------
@@ -479,3 +483,4 @@ class StefaLandStreamflow(StefaLandRegressor):
     """
 
     _task_loss = "nse"
+    _task_target_scale = "prcp"
