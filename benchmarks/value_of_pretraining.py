@@ -40,9 +40,9 @@ ROWS = (
     *("lstm", "resconn", "ablation_frozen", "lstm_matched", "noresconn", "noresconn_random"),
     *("probe", "probe_random", "ablation_scratch"),
 )
+# The estimators' defaults but for these.
 HEAD = {
-    "max_epochs": 8,
-    "d_hidden": 64,
+    "max_epochs": 5,
     "attribute_noise": 0.5,
     "early_stopping": False,
     "precision": "bf16",
@@ -50,17 +50,18 @@ HEAD = {
 ENCODER = {"max_epochs": 5, "precision": "bf16"}
 
 
-def make_models(names, folder):
+def make_models(names, folder, target_scale=None):
     """Make the rows, by name."""
+    common = {**HEAD, "target_scale": target_scale}
 
     def stefaland(**params):
         # Encoders are shared by the rows of a fold and seed, and so are their features.
         encoder = CachedTransformer(str(folder), cache=str(folder / "features"), **ENCODER)
-        return StefaLandStreamflow(encoder, **{**HEAD, **params})
+        return StefaLandStreamflow(encoder, **{**common, **params})
 
     def make(name):
         if name == "lstm":
-            return LSTMRegressor(**HEAD)
+            return LSTMRegressor(**common)
         row, untrained, _ = name.partition("_random")
         return stefaland(**paper_row(row), **({"encoder_init": "random"} if untrained else {}))
 
@@ -80,6 +81,7 @@ def main():
     parser.add_argument("split", choices=["pur", "pub"])
     parser.add_argument("--data", default="../shared/data/camels_us", help="folder with CAMELS-US")
     parser.add_argument("--models", nargs="+", default=list(ROWS), choices=ROWS)
+    parser.add_argument("--target-scale", help="forcing by whose mean runoff is divided")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--only", nargs="+", type=int, help="regions or groups held out; else all")
     parser.add_argument("--jobs", type=int, default=1)
@@ -88,23 +90,25 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     protocol = PROTOCOLS[f"camels-us-{options.split}"]
-    protocol = replace(protocol, name=f"{protocol.name}-value", cv=make_split(options))
+    scale = f"-per-{options.target_scale}" if options.target_scale else ""
+    protocol = replace(protocol, name=f"{protocol.name}-value{scale}", cv=make_split(options))
     X, y = load_camels_us(options.data, forcings=FORCINGS, period=protocol.period)
     seeds = " ".join(map(str, options.seeds))
+    flag = f" --target-scale {options.target_scale}" if options.target_scale else ""
     only = " --only " + " ".join(map(str, options.only)) if options.only else ""
     results = run(
         protocol,
         X,
         y,
-        make_models(options.models, options.out / "encoders"),
+        make_models(options.models, options.out / "encoders", options.target_scale),
         out=options.out / options.split,
         seeds=options.seeds,
         n_jobs=options.jobs,
         threads=1,
         verbose=1,
-        command=f"python benchmarks/value_of_pretraining.py {options.split} --seeds {seeds}{only}",
+        command=f"python benchmarks/value_of_pretraining.py {options.split} --seeds {seeds}{only}{flag}",
     )
-    name = f"value_of_pretraining_{options.split}"
+    name = f"value_of_pretraining_{options.split}{scale.replace('-', '_')}"
     for table, suffix, digits in ((results.scores, "", "%.4g"), (results.runs, "_runs", "%.3f")):
         table.to_csv(
             options.results / f"{name}{suffix}.csv",

@@ -82,7 +82,6 @@ class NeuralPanelRegressor(BasePanelRegressor):
     """
 
     _task_loss = "rmse"  # what loss="auto" stands for
-    _task_target_scale = None  # what target_scale="auto" stands for, where X has it
 
     # ------------------------------------------------------------------ for concrete classes
     def _prepare(self, panel, seed):
@@ -149,7 +148,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
         if not goes_on:
             self.scaler_ = PanelScaler.fit(panel)
             self._prepare(panel, seed)
-            self.target_scale_ = self._fit_target_scale(panel, target)
+            self.target_scale_ = TargetScale.fit(
+                target, panel, self.target_transform, self.target_scale
+            )
             self.lower_bound_ = least_value(self.lower_bound, target[np.isfinite(target)])
         self._plan_networks(panel)
         self.target_mean_, self.target_std_ = self.target_scale_.mean, self.target_scale_.std
@@ -176,15 +177,6 @@ class NeuralPanelRegressor(BasePanelRegressor):
             for row in training_summary(net)
         ]
         self.n_epochs_ = max(len(net.history) for net in self.nets_)
-
-    def _fit_target_scale(self, panel, target):
-        """Give the scale of the target, fitted on the sites of X."""
-        divisor, chosen = self.target_scale, True
-        if isinstance(divisor, str) and divisor == "auto":
-            names = panel.forcing_names + panel.attribute_names
-            divisor, chosen = self._task_target_scale, False
-            divisor = divisor if divisor in names else None
-        return TargetScale.fit(target, panel, self.target_transform, divisor, lenient=not chosen)
 
     def _make_criterion(self, panel, scaled):
         """Give the loss, with what it needs to know of the sites."""

@@ -100,10 +100,10 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     target_transform : {None, "sqrt", "log1p", "log_sqrt"}, default=None
         Function of the target that is learned: square root, log(1 + y), or
         log10(sqrt(y) + 0.1).
-    target_scale : str or None, default="auto"
+    target_scale : str, default=None
         Forcing or attribute by whose mean at each site the target is divided, such as
         "prcp"; it must be positive. The mean of a forcing is that over the record of X. None
-        does not divide. "auto" takes the task's: None here.
+        does not divide.
     batch_size : int, default=32
         Windows per update.
     lr : float, default=5e-3
@@ -213,9 +213,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     def causal(self):
         """Whether a prediction never depends on later forcing; an encoder reads it."""
         # The mean of a forcing over the record is known at its end only.
-        divided = self.target_scale not in (None, "auto")
-        divided |= self.target_scale == "auto" and self._task_target_scale is not None
-        return self.encoder_init == "none" and not divided
+        return self.encoder_init == "none" and self.target_scale is None
 
     def __init__(
         self,
@@ -239,7 +237,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         distribution=None,
         quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
         target_transform=None,
-        target_scale="auto",
+        target_scale=None,
         batch_size=32,
         lr=5e-3,
         weight_decay=0.0,
@@ -456,9 +454,8 @@ class StefaLandStreamflow(StefaLandRegressor):
     """Predict streamflow at places without gauges: `StefaLandRegressor` with the task's defaults.
 
     Takes the same parameters and has the same attributes as `StefaLandRegressor`. What
-    differs: ``loss="auto"`` is the NSE loss, in which each basin counts alike whatever its runoff;
-    ``target_scale="auto"`` divides runoff by the mean precipitation of its basin (where X has
-    the forcing ``"prcp"``), so that what is learned in a dry region holds in a wet one.
+    differs: ``loss="auto"`` is the NSE loss, in which each basin counts alike whatever
+    its runoff.
 
     See Also
     --------
@@ -483,4 +480,3 @@ class StefaLandStreamflow(StefaLandRegressor):
     """
 
     _task_loss = "nse"
-    _task_target_scale = "prcp"

@@ -23,18 +23,15 @@ class TargetScale:
         Forcing or attribute by whose mean at each site the target is divided first.
     mean, std : float
         Of the divided, transformed target over all sites and days.
-    stand_in : float, default=None
-        Divisor of sites whose own is missing or not positive; None makes that an error.
     """
 
     transform: str | None
     divisor: str | None
     mean: float
     std: float
-    stand_in: float | None = None
 
     @classmethod
-    def fit(cls, target, panel, transform=None, divisor=None, *, lenient=False):
+    def fit(cls, target, panel, transform=None, divisor=None):
         """Fit the scale on observed targets of the sites of a panel.
 
         Parameters
@@ -45,9 +42,6 @@ class TargetScale:
             The sites.
         transform, divisor
             As of the class.
-        lenient : bool, default=False
-            Whether the median over the sites stands in for a divisor that is missing or not
-            positive; where no site has one, nothing is divided.
 
         Returns
         -------
@@ -61,15 +55,12 @@ class TargetScale:
             of the panel or not positive at a site.
         """
         check_option("target_transform", transform, TRANSFORMS)
-        stand_in = None
-        if lenient and divisor is not None:
-            found = cls(None, divisor, 0.0, 1.0, np.nan).divisors(panel)
-            stand_in = float(np.nanmedian(found)) if np.isfinite(found).any() else None
-            divisor = None if stand_in is None else divisor
-        values = cls(transform, divisor, 0.0, 1.0, stand_in).scale(target, panel)
+        values = cls(transform, divisor, 0.0, 1.0).scale(target, panel)
         values = values[np.isfinite(values)]
-        mean, std = (float(np.asarray(f(values, dtype=np.float64))) for f in (np.mean, np.std))
-        return cls(transform, divisor, mean, std if std > 0 else 1.0, stand_in)
+        std = float(values.std(dtype=np.float64))
+        return cls(
+            transform, divisor, float(values.mean(dtype=np.float64)), std if std > 0 else 1.0
+        )
 
     def scale(self, target, panel):
         """Turn targets into what the network learns.
@@ -167,8 +158,6 @@ class TargetScale:
         else:
             values = mean_over_time(panel.variable(self.divisor))
         wrong = ~(values > 0)
-        if self.stand_in is not None:
-            return np.where(wrong, np.float32(self.stand_in), values)
         if wrong.any():
             row = int(np.argmax(wrong))
             raise ValueError(
