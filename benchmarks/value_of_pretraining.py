@@ -93,9 +93,12 @@ def main():
     scale = f"-per-{options.target_scale}" if options.target_scale else ""
     protocol = replace(protocol, name=f"{protocol.name}-value{scale}", cv=make_split(options))
     X, y = load_camels_us(options.data, forcings=FORCINGS, period=protocol.period)
-    seeds = " ".join(map(str, options.seeds))
-    flag = f" --target-scale {options.target_scale}" if options.target_scale else ""
-    only = " --only " + " ".join(map(str, options.only)) if options.only else ""
+    command = f"python benchmarks/value_of_pretraining.py {options.split}"
+    for flag in ("models", "seeds", "only", "target_scale"):
+        value = getattr(options, flag)
+        if value is not None and value != parser.get_default(flag):
+            words = " ".join(map(str, value)) if isinstance(value, list) else value
+            command += f" --{flag.replace('_', '-')} {words}"
     results = run(
         protocol,
         X,
@@ -106,7 +109,7 @@ def main():
         n_jobs=options.jobs,
         threads=1,
         verbose=1,
-        command=f"python benchmarks/value_of_pretraining.py {options.split} --seeds {seeds}{only}{flag}",
+        command=command,
     )
     name = f"value_of_pretraining_{options.split}{scale.replace('-', '_')}"
     for table, suffix, digits in ((results.scores, "", "%.4g"), (results.runs, "_runs", "%.3f")):
