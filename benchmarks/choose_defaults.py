@@ -35,7 +35,7 @@ COMMON = {
 # Name -> what is unlike the common settings; "lstm" rows have no encoder.
 SETTINGS = {
     "lstm": {},
-    "lstm, windows of a year": {"window": 365, "warmup": 180, "batch_size": 64, "lr": 3e-3},
+    "lstm, windows of half a year": {"window": 180, "warmup": 90, "batch_size": 32, "lr": 1e-2},
     "lstm, no noise": {"attribute_noise": 0.0},
     "lstm, noise .2": {"attribute_noise": 0.2},
     "lstm, noise 1": {"attribute_noise": 1.0},

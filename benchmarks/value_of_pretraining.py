@@ -42,7 +42,7 @@ ROWS = (
 )
 # The estimators' defaults but for these.
 HEAD = {
-    "max_epochs": 5,
+    "max_epochs": 8,
     "attribute_noise": 0.5,
     "early_stopping": False,
     "precision": "bf16",

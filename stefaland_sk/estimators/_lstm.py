@@ -24,9 +24,9 @@ class LSTMRegressor(NeuralPanelRegressor):
         attributes, which helps at places unlike them.
     attribute_dropout : float, default=0.0
         Share of the attributes hidden from the network in each training window.
-    window : int, default=180
+    window : int, default=365
         Steps of a training window.
-    warmup : int, default=90
+    warmup : int, default=180
         Steps at the beginning of a window, and of each record, that are not trained on;
         `score` leaves out the same number.
     loss : str, default="auto"
@@ -47,9 +47,9 @@ class LSTMRegressor(NeuralPanelRegressor):
         Forcing or attribute by whose mean at each site the target is divided, such as
         "prcp"; it must be positive. The mean of a forcing is that over the record of X. None
         does not divide.
-    batch_size : int, default=32
+    batch_size : int, default=64
         Windows per update.
-    lr : float, default=1e-2
+    lr : float, default=3e-3
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
@@ -151,15 +151,15 @@ class LSTMRegressor(NeuralPanelRegressor):
         dropout=0.4,
         attribute_noise=0.0,
         attribute_dropout=0.0,
-        window=180,
-        warmup=90,
+        window=365,
+        warmup=180,
         loss="auto",
         distribution=None,
         quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
         target_transform=None,
         target_scale=None,
-        batch_size=32,
-        lr=1e-2,
+        batch_size=64,
+        lr=3e-3,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",

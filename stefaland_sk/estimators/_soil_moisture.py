@@ -51,8 +51,7 @@ class StefaLandSoilMoisture(StefaLandRegressor):
     Takes the same parameters and has the same attributes as `StefaLandRegressor`. What
     differs: ``warmup=60``, since soil at the surface forgets within weeks what a river takes
     half a year to forget, and satellite records are short; ``max_epochs=30``, since they make
-    few windows; windows of a year, in batches of 64 at a rate of 3e-3. ``loss="auto"`` is the
-    RMSE over all sites, whose unit [m3/m3] means the same
+    few windows. ``loss="auto"`` is the RMSE over all sites, whose unit [m3/m3] means the same
     everywhere, and ``lower_bound="auto"`` is 0.
 
     See Also
@@ -91,9 +90,7 @@ class StefaLandSoilMoisture(StefaLandRegressor):
     True
     """
 
-    __init__ = with_defaults(
-        StefaLandRegressor.__init__, window=365, warmup=60, batch_size=64, lr=3e-3, max_epochs=30
-    )
+    __init__ = with_defaults(StefaLandRegressor.__init__, warmup=60, max_epochs=30)
 
     def _prepare(self, panel, seed):
         super()._prepare(panel, seed)
