@@ -212,7 +212,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     @property
     def causal(self):
         """Whether a prediction never depends on later forcing; not with an encoder."""
-        return self.encoder_init == "none"
+        return not self._uses_encoder
 
     def __init__(
         self,
@@ -310,7 +310,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     def _check_inputs(self, panel):
         missing = missing_forcing(panel)
-        if missing.any() and self.encoder_init != "none":
+        if missing.any() and self._uses_encoder:
             warnings.warn(
                 f"{describe_missing_forcing(panel, missing)}; the encoder's mask tokens stand in.",
                 DataWarning,
