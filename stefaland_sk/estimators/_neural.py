@@ -277,10 +277,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """
         check_is_fitted(self)
         if self.distribution_ is None:
-            raise AttributeError(
-                f"This {type(self).__name__} predicts values only. Fit it with "
-                "distribution='quantiles' or distribution='cmal'."
-            )
+            able = "distribution" in self.get_params(deep=False)
+            advice = " Fit it with distribution='quantiles' or distribution='cmal'." * able
+            raise AttributeError(f"This {type(self).__name__} predicts values only.{advice}")
         levels = tuple(self.quantiles if quantiles is None else quantiles)
         inputs = read_inputs(self, X, reset=False)
         values = self._run_nets(

@@ -190,14 +190,18 @@ class HybridHead(FinetuneHead):
     ----------
     physics : PhysicsSpec
         The model.
-    d_encoder, n_forcings, n_attributes, **options
+    d_encoder, n_forcings, n_attributes : int
         As of `FinetuneHead`.
+    d_hidden : int, default=256
+        Width of adapter and LSTM.
     warmup : int, default=0
-        Days at the beginning of each window in training that fill the stores only. Without
-        gradient there, so that they cost half; the output is 0 on them. In evaluation all days
-        are simulated alike.
+        Days at the beginning of each window in training that fill the stores only, without
+        gradient through the model; the output is 0 on them. In evaluation all days are simulated
+        alike.
     static_pool, dynamic_dropout, window
         As of `PhysicsHead`.
+    **options : object
+        Other parameters of `FinetuneHead`.
 
     Raises
     ------

@@ -201,3 +201,13 @@ def test_forcing_that_cannot_drive_physics(catchments, fitted):
         fitted.predict(change(X, "prcp", -1.0))
     with pytest.raises(ValueError, match=r"HBVStreamflow needs daily forcing.*attributes only"):
         clone(LSTM).fit(X.attributes, y.to_numpy()[:, 0])
+
+
+def test_records_shorter_than_the_warmup(catchments):
+    with pytest.raises(ValueError, match=r"No target is observed `warmup`=365 or more steps into"):
+        clone(LSTM).set_params(window=730, warmup=365).fit(*catchments)
+
+
+def test_physics_gives_no_quantiles(catchments, fitted):
+    with pytest.raises(AttributeError, match=r"This HBVStreamflow predicts values only\.$"):
+        fitted.predict_quantiles(catchments[0])
