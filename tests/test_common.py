@@ -13,6 +13,7 @@ from stefaland_sk.estimators import (
     BoostingComparator,
     ClimatologyComparator,
     HBVRegressor,
+    HBVStreamflow,
     LinearComparator,
     LSTMRegressor,
     RandomForestComparator,
@@ -79,6 +80,7 @@ ON_PANELS = [
     BoostingComparator(n_estimators=5),
     ClimatologyComparator(),
     HBVRegressor(warmup=30, n_starts=1, max_iter=3, n_donors=2),
+    HBVStreamflow(clone(SMALL), n_members=2, **SHORT),
 ]
 # What cannot be driven by attributes alone says so in its tags, and takes no plain table.
 ONLY_PANELS = {

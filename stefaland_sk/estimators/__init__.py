@@ -7,6 +7,7 @@ from stefaland_sk.estimators._comparators import (
     RandomForestComparator,
 )
 from stefaland_sk.estimators._hbv import HBVRegressor
+from stefaland_sk.estimators._hbv_streamflow import HBVStreamflow
 from stefaland_sk.estimators._landslide import StefaLandLandslide
 from stefaland_sk.estimators._lstm import LSTMRegressor
 from stefaland_sk.estimators._paper_rows import PAPER_ROWS, PaperRow, paper_row
@@ -21,6 +22,7 @@ __all__ = [
     "BoostingComparator",
     "ClimatologyComparator",
     "HBVRegressor",
+    "HBVStreamflow",
     "LSTMRegressor",
     "LinearComparator",
     "PaperRow",

@@ -25,6 +25,11 @@ class EncoderUser:
     ``attributes``.
     """
 
+    @property
+    def _uses_encoder(self):
+        """Whether there is an encoder at all."""
+        return self.encoder_init != "none"
+
     def _choose_encoder(self, panel, seed):
         """Set the encoder, and what is known of it: ``encoder_`` is None where there is none."""
         check_number("min_coverage", self.min_coverage, low=0, high=1)
@@ -32,7 +37,7 @@ class EncoderUser:
         self.sites_ = set(panel.site_ids)
         self.feature_mean_ = self.feature_std_ = self._cache = None
         self.encoder_, self.pretrained_here_ = None, True
-        if self.encoder_init != "none":
+        if self._uses_encoder:
             self.encoder_, self.pretrained_here_ = self._resolve_encoder(panel, seed)
             self.encoder_.check_coverage(panel, self.min_coverage)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-import xarray as xr
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,10 +13,11 @@ from stefaland_sk.estimators._base import BasePanelRegressor
 from stefaland_sk.estimators._hbv_calibration import calibrate
 from stefaland_sk.estimators._hbv_forcing import needed_forcings, read_forcing
 from stefaland_sk.estimators._hbv_regions import make_regions
+from stefaland_sk.estimators._hbv_series import SERIES, label_series
 from stefaland_sk.estimators._inputs import loaded_blocks, read_inputs
-from stefaland_sk.physics import FLUXES, HBV_1_0, HBV_1_1P, STORES, simulate_hbv
+from stefaland_sk.physics import HBV_1_0, HBV_1_1P, simulate_hbv
 
-_VARIANTS = {"1.0": HBV_1_0, "1.1p": HBV_1_1P}
+VARIANTS = {"1.0": HBV_1_0, "1.1p": HBV_1_1P}
 _EDGE = 1e-6  # shares of exactly 0 and 1 would be infinite raw numbers
 
 
@@ -132,7 +132,7 @@ class HBVRegressor(BasePanelRegressor):
 
     def _fit(self, panel, target):
         self._check_hyperparameters()
-        self.spec_ = replace(_VARIANTS[self.variant], dynamic=(), n_members=1)
+        self.spec_ = replace(VARIANTS[self.variant], dynamic=(), n_members=1)
         needed_forcings(panel, self)
         if self.warmup >= panel.n_times:
             raise ValueError(
@@ -168,7 +168,7 @@ class HBVRegressor(BasePanelRegressor):
 
     def _check_hyperparameters(self):
         """Check what the constructor was given."""
-        check_option("variant", self.variant, list(_VARIANTS))
+        check_option("variant", self.variant, list(VARIANTS))
         check_option("loss", self.loss, ["nse", "kge"])
         if isinstance(self.regionalizer, str):
             check_option("regionalizer", self.regionalizer, ["donors"])
@@ -208,24 +208,13 @@ class HBVRegressor(BasePanelRegressor):
         """
         check_is_fitted(self)
         panel = read_inputs(self, X, reset=False).panel.load()
-        units = {**FLUXES, **STORES, "runoff_generated": "mm/d", "runoff": "mm/d"}
         tables = {
-            name: np.empty((panel.n_sites, panel.n_times), dtype=np.float32) for name in units
+            name: np.empty((panel.n_sites, panel.n_times), dtype=np.float32) for name in SERIES
         }
         for positions, result in self._simulate(panel, series=True):
             for name, series in {**result.series, "runoff": result.runoff}.items():
                 tables[name][positions] = series.T.numpy()
-        tables["swe"], units["swe"] = tables["snow"] + tables["meltwater"], "mm"
-        dataset = xr.Dataset(
-            {
-                name: (("site", "time"), values, {"units": units[name]})
-                for name, values in tables.items()
-            },
-            coords={"site": panel.site_ids, "time": panel.time},
-        )
-        total = tables["runoff"].sum(axis=1)
-        share = tables["baseflow"].sum(axis=1) / np.maximum(total, 1e-12)
-        return dataset.assign(bfi=("site", share, {"units": "1"}))
+        return label_series(tables, panel)
 
     def _simulate(self, panel, series):
         """Yield positions of sites and their simulation, calibrated and other sites apart."""

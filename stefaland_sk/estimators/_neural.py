@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -110,6 +111,10 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Give what is done to the inputs of each batch in training."""
         return SitePerturbation(self.attribute_noise, self.attribute_dropout)
 
+    def _fit_target_scale(self, target, panel):
+        """Give the scale on which the network predicts."""
+        return TargetScale.fit(target, panel, self.target_transform, self.target_scale)
+
     def _refine(self, plan, module):
         """Complete the plan of a training."""
         return plan
@@ -148,9 +153,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         if not goes_on:
             self.scaler_ = PanelScaler.fit(panel)
             self._prepare(panel, seed)
-            self.target_scale_ = TargetScale.fit(
-                target, panel, self.target_transform, self.target_scale
-            )
+            self.target_scale_ = self._fit_target_scale(target, panel)
             self.lower_bound_ = least_value(self.lower_bound, target[np.isfinite(target)])
         self._plan_networks(panel)
         self.target_mean_, self.target_std_ = self.target_scale_.mean, self.target_scale_.std
@@ -241,8 +244,8 @@ class NeuralPanelRegressor(BasePanelRegressor):
             target=target,
             finish=self._perturbation() if random else None,
             random=random,
-            # Unlike the encoder, the networks trained here know no NaN.
-            padding={"encoder_forcing": torch.nan},
+            # The encoder and physics tell such steps by NaN; the networks trained here know none.
+            padding={"encoder_forcing": torch.nan, "physical": torch.nan},
         )
 
     # ------------------------------------------------------------------ predict
@@ -274,10 +277,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """
         check_is_fitted(self)
         if self.distribution_ is None:
-            raise AttributeError(
-                f"This {type(self).__name__} predicts values only. Fit it with "
-                "distribution='quantiles' or distribution='cmal'."
-            )
+            able = "distribution" in self.get_params(deep=False)
+            advice = " Fit it with distribution='quantiles' or distribution='cmal'." * able
+            raise AttributeError(f"This {type(self).__name__} predicts values only.{advice}")
         levels = tuple(self.quantiles if quantiles is None else quantiles)
         inputs = read_inputs(self, X, reset=False)
         values = self._run_nets(
@@ -295,7 +297,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Apply the lower bound."""
         return values if self.lower_bound_ is None else np.maximum(values, self.lower_bound_)
 
-    def _run_nets(self, panel, give, n_values):
+    def _run_nets(self, panel, give, n_values, ask=None):
         """Run all networks and average what they give, in the unit of the target.
 
         Parameters
@@ -306,6 +308,8 @@ class NeuralPanelRegressor(BasePanelRegressor):
             Turns a network's raw output into values of shape (n_sites, n_times, n_values).
         n_values : int
             Values per step.
+        ask : callable, default=None
+            ``ask(module, **inputs) -> raw output``; None calls the network.
 
         Returns
         -------
@@ -325,13 +329,14 @@ class NeuralPanelRegressor(BasePanelRegressor):
             for number, net in enumerate(self.nets_):
                 if inputs is None or self._inputs_differ:
                     inputs = self._make_inputs(part, number)
-                self._run_net(net.module_, inputs, runs, divisors, give, result[sites])
+                call = net.module_ if ask is None else partial(ask, net.module_)
+                self._run_net(call, inputs, runs, divisors, give, result[sites])
         return result / np.float32(len(self.nets_)) if len(self.nets_) > 1 else result
 
     def _warn_before_predicting(self, panel):
         """Warn of what makes predictions for these sites misleading."""
 
-    def _run_net(self, module, inputs, runs, divisors, give, result):
+    def _run_net(self, call, inputs, runs, divisors, give, result):
         """Add what one network gives to the result, run by run."""
         series, static = inputs
         with torch.inference_mode():
@@ -343,7 +348,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 steps = steps.to(self.device_)
                 given = {k: v[site[:, None], steps] for k, v in series.items()}
                 given |= {k: v[site] for k, v in static.items()}
-                values = give(module(**given).float()).cpu().numpy()
+                values = give(call(**given).float()).cpu().numpy()
                 rows, columns = site.cpu().numpy()[:, None], steps.cpu().numpy()
                 scale = None if divisors is None else divisors[rows[:, 0]]
                 values = self.target_scale_.restore(values, scale)

@@ -213,7 +213,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
     def causal(self):
         """Whether a prediction never depends on later forcing; an encoder reads it."""
         # The mean of a forcing over the record is known at its end only.
-        return self.encoder_init == "none" and self.target_scale is None
+        return not self._uses_encoder and self.target_scale is None
 
     def __init__(
         self,
@@ -311,7 +311,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     def _check_inputs(self, panel):
         missing = missing_forcing(panel)
-        if missing.any() and self.encoder_init != "none":
+        if missing.any() and self._uses_encoder:
             warnings.warn(
                 f"{describe_missing_forcing(panel, missing)}; the encoder's mask tokens stand in.",
                 DataWarning,

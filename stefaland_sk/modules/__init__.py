@@ -16,7 +16,7 @@ from ._distributions import (
 )
 from ._finetuned import FinetunedNetwork
 from ._heads import FinetuneHead, RecurrentRegressor
-from ._hybrid import PhysicsHead
+from ._hybrid import HybridHead, PhysicsHead
 from ._keyed import KeyedRandom, keyed_permutation, make_keys
 from ._losses import (
     LossSpec,
@@ -41,6 +41,7 @@ __all__ = [
     "Distribution",
     "FinetuneHead",
     "FinetunedNetwork",
+    "HybridHead",
     "KeyedRandom",
     "LaplaceMixture",
     "LossSpec",

@@ -79,6 +79,7 @@ class FinetunedNetwork(nn.Module):
         features=None,
         encoder_forcing=None,
         encoder_attributes=None,
+        physical=None,
     ):
         """Return the output of the head.
 
@@ -92,6 +93,8 @@ class FinetunedNetwork(nn.Module):
             Features, standardised. None asks the encoder, if there is one.
         encoder_forcing, encoder_attributes : Tensor, default=None
             What the encoder reads, scaled for it, NaN = missing.
+        physical : Tensor of shape (n_sites, n_times, n_variables), default=None
+            Forcing in natural units, for a `HybridHead`.
 
         Returns
         -------
@@ -102,4 +105,6 @@ class FinetunedNetwork(nn.Module):
             days, site = self.encoder.encode(encoder_forcing, encoder_attributes)
             days = site.unsqueeze(1) if days.shape[1] == 0 else days
             features = (days - self.feature_mean) / self.feature_std
-        return self.head(features, forcing, attributes)
+        if physical is None:
+            return self.head(features, forcing, attributes)
+        return self.head(features, forcing, attributes, physical)

@@ -1,0 +1,442 @@
+"""HBV driven by a network: both trained end to end, on flow alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from stefaland_sk._core import check_number, check_option
+from stefaland_sk.estimators._hbv import VARIANTS
+from stefaland_sk.estimators._hbv_forcing import needed_forcings, read_forcing
+from stefaland_sk.estimators._hbv_series import SERIES, label_series
+from stefaland_sk.estimators._inputs import read_inputs
+from stefaland_sk.estimators._regressor import RAW_INPUTS, StefaLandRegressor
+from stefaland_sk.estimators._target_scale import TargetScale
+from stefaland_sk.estimators._windows import as_tensor
+from stefaland_sk.modules import HybridHead
+
+
+class HBVStreamflow(StefaLandRegressor):
+    """Predict streamflow by the HBV model, whose parameters a network gives [1]_.
+
+    The network reads forcing, attributes and, with ``parameterization="stefaland"``, features of
+    a pretrained encoder, and gives each site its parameters, some of them anew each day. HBV
+    turns precipitation, temperature and potential evapotranspiration into flow. Trained on flow
+    alone, it also gives snow, soil moisture, evapotranspiration and baseflow.
+
+    Parameters
+    ----------
+    encoder : StefaLandTransformer, FrozenEstimator, StefaLandEncoder, str or Path, default=None
+        As of `StefaLandRegressor`: a transformer is pretrained inside `fit`, all else is used
+        as it is.
+    parameterization : {"stefaland", "lstm"}, default="stefaland"
+        What gives the parameters: a head on features of the encoder; or one LSTM on forcing and
+        attributes, for which `encoder`, `encoder_init`, `residual`, `adapter` and
+        `min_coverage` do not count.
+    residual : bool or "cnn", default=True
+        How raw inputs rejoin the features around the LSTM, as of `StefaLandRegressor`: True
+        resConn, False noResConn.
+    variant : {"1.1p", "1.0"}, default="1.1p"
+        With capillary rise and an exponent of evapotranspiration, or without.
+    n_members : int, default=16
+        Parallel HBV models at a site, whose flows are averaged.
+    dynamic : sequence of str or "auto", default="auto"
+        Parameters with a value for each day. "auto" takes the variant's: beta, k0 and betaet in
+        1.1p, beta in 1.0.
+    static_pool : {"last", "mean", "network"}, default="last"
+        What the other parameters follow from: the hidden state of the window's last day, the mean
+        over its days, or a network of its own on the attributes alone.
+    dynamic_dropout : float, default=0.0
+        Probability, in training only, that a dynamic parameter of a site is static.
+    encoder_init : {"pretrained", "random", "none"}, default="pretrained"
+        "random": weights drawn at random, which have learned nothing (the ablation); "none": the
+        head has the raw inputs alone.
+    adapter : str, default="auto"
+        How forcing and attributes join the features, as of `StefaLandRegressor`.
+    raw_inputs : {"all", "forcing", "none"}, default="all"
+        Raw inputs that adapter and head see: forcing and attributes, forcing only (features
+        must tell the sites apart), or none.
+    trainable : str, list of str, or dict, default="head"
+        What is trained, as of `StefaLandRegressor`. "all" trains the encoder too; `window` must
+        not be longer than the encoder's then.
+    encoder_lr : float, default=0.1
+        Learning rate of an encoder that is trained, as a multiple of `lr`.
+    min_coverage : float, default=0.5
+        Share of the encoder's forcing, and of its attributes, that X must have. Mask
+        tokens stand in for the others.
+    d_hidden : int, default=64
+        Width of adapter and LSTM.
+    dropout : float, default=0.4
+        Dropout rate of adapter and head.
+    attribute_noise : float, default=0.0
+        Standard deviation of the noise added to the scaled attributes of each training
+        window. With few sites it keeps the network from knowing them by their
+        attributes, which helps at places unlike them.
+    attribute_dropout : float, default=0.0
+        Share of the attributes hidden from the network in each training window.
+    feature_noise : float, default=0.0
+        Standard deviation of the noise on the standardised features, the same on all days
+        of a training window. It does for features what `attribute_noise` does for attributes.
+        An encoder that is trained gets `attribute_noise` on its own inputs, and none on features.
+    window : int, default=730
+        Days of a training window.
+    warmup : int, default=365
+        Days at the beginning of each window that fill the stores, without gradient through the
+        physics. `score` leaves out the same number.
+    loss : str, default="auto"
+        Of flow in mm/d: "nse" (which "auto" takes), "sqrt_nse", "rmse", "mse", "rmse_comb" or
+        "kge", as of `StefaLandRegressor`.
+    batch_size : int, default=64
+        Windows per update.
+    lr : float, default=3e-3
+        Peak learning rate of the one-cycle schedule.
+    weight_decay : float, default=0.0
+        Of AdamW.
+    optimizer : {"adamw", "adadelta"}, default="adamw"
+        "adadelta" with ``lr=1.0, lr_schedule="constant"`` is what the paper's programs use.
+    lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        How the learning rate goes: up to `lr` and down; down from it; or `lr` throughout.
+    max_epochs : int, default=20
+        Passes over the records, for the head.
+    max_minutes : float, default=None
+        Stop the head's training after the epoch in which this is exceeded.
+    early_stopping : bool or "auto", default="auto"
+        Whether to set sites apart, stop when their loss no longer falls and keep the
+        best epoch. "auto" does so with at least 20 labelled sites.
+    validation_fraction : float, default=0.1
+        Share of the labelled sites set apart.
+    validation_split : {"sites", "regions"}, default="sites"
+        Whether single sites are set apart, or whole regions (column ``region`` of the
+        site table), as few as reach the share.
+    patience : int, default=5
+        Epochs without improvement before stopping.
+    n_seeds : int, default=1
+        Networks trained from different seeds, with other sites set apart; predictions are
+        their mean.
+    warm_start : bool, default=False
+        Whether `fit` goes on with the networks, scalers and encoder that there are: to
+        finetune a trained model with data of a few more sites.
+    precision : {"auto", "float32", "bf16"}, default="auto"
+        Of the training. "auto" is bf16 on a GPU. A CPU that has bf16 trains two to three
+        times as fast in it. Predictions are computed in float32.
+    lower_bound : float, None or "auto", default="auto"
+        Predictions are not below this; simulated flow is never negative.
+    fit_period : tuple of two dates, default=None
+        First and last day trained on; None takes all. Earlier days serve as warm-up.
+    forcings, attributes : list of str, default=None
+        Variables to use; None takes all. Of a long table, columns that are constant
+        within every site are attributes unless named here.
+    device : str, default="auto"
+        "auto", "cpu", "cuda", ...
+    random_state : int, RandomState or None, default=None
+        Seed of pretraining, weights, windows and of the sites set apart.
+    verbose : int, default=0
+        1 prints each epoch, 2 shows a progress bar as well.
+
+    Attributes
+    ----------
+    spec_ : HBVSpec
+        The model.
+    encoder_ : StefaLandEncoder or None
+        The encoder, with its own scaler; if it was trained, as it is after that.
+    encoders_ : list of StefaLandEncoder or None
+        The trained encoders, one per network; None if the encoder was not trained.
+    feature_mean_, feature_std_ : ndarray of shape (d_model,)
+        Scale of the features, over the days of the sites of `fit`.
+    net_ : skorch.NeuralNet
+        The trained head.
+    nets_ : list of skorch.NeuralNet
+        All networks; `net_` is the first.
+    scaler_ : PanelScaler
+        Scales the raw inputs of the head; fitted on the sites of `fit`.
+    history_ : list of dict
+        Losses of each epoch of the head.
+    n_epochs_ : int
+        Epochs run.
+    forcing_names_, attribute_names_ : list of str
+        Variables seen in `fit`.
+    n_features_in_ : int
+        Number of variables.
+    feature_names_in_ : ndarray of str
+        Their names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not legal; in `fit` and `predict` also if forcing is lacking, in another
+        unit, negative or in Kelvin.
+
+    See Also
+    --------
+    HBVRegressor : HBV calibrated at each site, and which forcing HBV needs.
+    StefaLandStreamflow : The network without physics.
+
+    Notes
+    -----
+    Forcing is found and converted as in `HBVRegressor`. The target must be in mm/d; it is not
+    scaled, as HBV predicts in its unit.
+
+    The paper's rows are ``parameterization="lstm"`` (LSTM-HBV1.1), ``residual=True``
+    (resConn-HBV1.1), ``residual=False`` (noResConn-HBV1.1) and ``encoder_init="random"``
+    (Ablation-HBV1.1).
+
+    `predict` runs each unbroken record as a whole, from nearly empty stores. There ``"last"`` is
+    the mean over all days on which a training window could have ended, and ``"mean"`` the mean over
+    the record: static parameters are the same throughout a record, and depend on all of
+    it. So predictions of a day depend on later days too, but with ``parameterization="lstm",
+    static_pool="network"``; `causal` tells.
+
+    References
+    ----------
+    .. [1] Feng, D., Liu, J., Lawson, K. and Shen, C. (2022). Differentiable, learnable,
+       regionalized process-based models with multiphysical outputs can approach
+       state-of-the-art hydrologic prediction accuracy. Water Resour. Res., 58,
+       e2022WR032404. doi:10.1029/2022WR032404
+
+    Examples
+    --------
+    >>> from stefaland_sk import HBVStreamflow
+    >>> from stefaland_sk.datasets import make_catchments
+    >>> X, y = make_catchments(n_sites=4, n_years=2, n_regions=2, random_state=0)
+    >>> model = HBVStreamflow(
+    ...     parameterization="lstm", n_members=2, d_hidden=8, max_epochs=1, random_state=0
+    ... ).fit(X, y)
+    >>> model.predict(X).shape == y.shape
+    True
+    >>> model.simulate(X)["swe"].attrs["units"]
+    'mm'
+    >>> bool(model.parameters_of(X)["fc"].between(50, 1000).all())
+    True
+    """
+
+    _task_loss = "nse"
+    # What StefaLandRegressor can do beside this and a physical model cannot.
+    head = "lstm"
+    distribution = target_transform = target_scale = None
+    quantiles = ()
+
+    @property
+    def causal(self):
+        """Whether a prediction never depends on later forcing."""
+        return not self._uses_encoder and self.static_pool == "network"
+
+    @property
+    def _uses_encoder(self):
+        return self.parameterization == "stefaland" and self.encoder_init != "none"
+
+    def __init__(
+        self,
+        encoder=None,
+        parameterization="stefaland",
+        residual=True,
+        variant="1.1p",
+        n_members=16,
+        dynamic="auto",
+        static_pool="last",
+        dynamic_dropout=0.0,
+        encoder_init="pretrained",
+        adapter="auto",
+        raw_inputs="all",
+        trainable="head",
+        encoder_lr=0.1,
+        min_coverage=0.5,
+        d_hidden=64,
+        dropout=0.4,
+        attribute_noise=0.0,
+        attribute_dropout=0.0,
+        feature_noise=0.0,
+        window=730,
+        warmup=365,
+        loss="auto",
+        batch_size=64,
+        lr=3e-3,
+        weight_decay=0.0,
+        optimizer="adamw",
+        lr_schedule="one_cycle",
+        max_epochs=20,
+        max_minutes=None,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        validation_split="sites",
+        patience=5,
+        n_seeds=1,
+        warm_start=False,
+        precision="auto",
+        lower_bound="auto",
+        fit_period=None,
+        forcings=None,
+        attributes=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.encoder = encoder
+        self.parameterization = parameterization
+        self.residual = residual
+        self.variant = variant
+        self.n_members = n_members
+        self.dynamic = dynamic
+        self.static_pool = static_pool
+        self.dynamic_dropout = dynamic_dropout
+        self.encoder_init = encoder_init
+        self.adapter = adapter
+        self.raw_inputs = raw_inputs
+        self.trainable = trainable
+        self.encoder_lr = encoder_lr
+        self.min_coverage = min_coverage
+        self.d_hidden = d_hidden
+        self.dropout = dropout
+        self.attribute_noise = attribute_noise
+        self.attribute_dropout = attribute_dropout
+        self.feature_noise = feature_noise
+        self.window = window
+        self.warmup = warmup
+        self.loss = loss
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.max_epochs = max_epochs
+        self.max_minutes = max_minutes
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.validation_split = validation_split
+        self.patience = patience
+        self.n_seeds = n_seeds
+        self.warm_start = warm_start
+        self.precision = precision
+        self.lower_bound = lower_bound
+        self.fit_period = fit_period
+        self.forcings = forcings
+        self.attributes = attributes
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        check_option("parameterization", self.parameterization, ["stefaland", "lstm"])
+        check_number("dynamic_dropout", self.dynamic_dropout, low=0, high=1)
+        self._make_spec()
+
+    def _make_spec(self):
+        """Give the model that the parameters describe."""
+        spec = VARIANTS[check_option("variant", self.variant, list(VARIANTS))]
+        if not isinstance(self.dynamic, str) or self.dynamic != "auto":
+            spec = replace(spec, dynamic=self.dynamic)
+        return replace(spec, n_members=self.n_members)
+
+    def _check_inputs(self, panel):
+        needed_forcings(panel, self)
+        super()._check_inputs(panel)
+
+    def _prepare(self, panel, seed):
+        self.spec_ = self._make_spec()
+        read_forcing(panel.load(), self)  # what is wrong with it is told before the pretraining
+        super()._prepare(panel, seed)
+
+    def _fit_target_scale(self, target, panel):
+        return TargetScale(None, None, 0.0, 1.0)  # physics predicts in the unit of the target
+
+    def _make_head(self, panel):
+        forcing, attributes = RAW_INPUTS[self.raw_inputs]
+        has_encoder, plain = self.encoder_ is not None, self.parameterization == "lstm"
+        return HybridHead(
+            self.spec_,
+            self.encoder_.d_model if has_encoder else 0,
+            panel.n_forcings if forcing else 0,
+            panel.n_attributes if attributes else 0,
+            self.d_hidden,
+            adapter=self.adapter if has_encoder else "none",
+            residual=False if plain else self.residual,
+            dropout=self.dropout,
+            warmup=self.warmup,
+            static_pool=self.static_pool,
+            dynamic_dropout=self.dynamic_dropout,
+            window=self.window,
+        )
+
+    def _raw_inputs(self, panel):
+        series, static = super()._raw_inputs(panel)
+        weather = read_forcing(panel.load(), self).transpose(2, 1, 0)
+        return {**series, "physical": as_tensor(weather, self.device_)}, static
+
+    # ------------------------------------------------------------------ what physics knows
+    def simulate(self, X):
+        """Give all stores and fluxes.
+
+        Parameters
+        ----------
+        X : Panel or DataFrame
+            Sites of the same form and with the same variables as in `fit`.
+
+        Returns
+        -------
+        xarray.Dataset
+            Variables of ``(site, time)`` with their ``units``: streamflow ``runoff``, its
+            parts ``quick_flow``, ``interflow`` and ``baseflow``, ``runoff_generated`` (before
+            routing), the other fluxes [mm/d], such as ``et`` and ``recharge``, and the stores at
+            the end of each day [mm], such as ``soil``, with snow water equivalent ``swe``; and of
+            ``(site)`` the baseflow index ``bfi`` [1]. NaN on days without any forcing.
+        """
+        check_is_fitted(self)
+        panel = read_inputs(self, X, reset=False).panel
+        values = self._run_nets(panel, _as_it_is, len(SERIES), _stores_and_fluxes)
+        return label_series(dict(zip(SERIES, np.moveaxis(values, 2, 0), strict=True)), panel)
+
+    def parameters_of(self, X):
+        """Give the parameters of HBV at each site.
+
+        Parameters
+        ----------
+        X : Panel or DataFrame
+            Sites of the same form and with the same variables as in `fit`.
+
+        Returns
+        -------
+        DataFrame of shape (n_sites, n_parameters)
+            Means over members, and over days of those in ``spec_.dynamic``; units in
+            ``attrs["units"]``.
+        """
+        check_is_fitted(self)
+        panel = read_inputs(self, X, reset=False).panel
+        names = self.spec_.parameters
+        values = self._run_nets(panel, _as_it_is, len(names), _parameters)
+        table = pd.DataFrame(np.nanmean(values, axis=1), panel.site_ids, list(names))
+        table.attrs["units"] = {name: parameter.unit for name, parameter in names.items()}
+        return table
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # attributes alone cannot drive it
+        return tags
+
+
+def _as_it_is(values):
+    """Give what a network gave."""
+    return values
+
+
+def _stores_and_fluxes(module, physical, features=None, forcing=None, attributes=None):
+    """Give all series of shape (n_sites, n_times, n_series)."""
+    result = module.head.simulate(features, forcing, attributes, physical)
+    series = {**result.series, "runoff": result.runoff}
+    return torch.stack([series[name].T for name in SERIES], dim=2)
+
+
+def _parameters(module, physical, features=None, forcing=None, attributes=None):
+    """Give parameters, means over members, of shape (n_sites, n_times, n_parameters)."""
+    shape, spec = physical.shape[:2], module.head.output.physics
+    values = module.head.parameters_of(features, forcing, attributes)
+    days = []
+    for name in spec.parameters:
+        value = values[name]
+        if name in spec.dynamic:
+            days.append(value.mean(2).T)
+        else:
+            value = value if value.ndim == 1 else value.mean(1)
+            days.append(value[:, None].expand(shape))
+    return torch.stack(days, dim=2)
