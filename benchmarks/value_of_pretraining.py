@@ -16,8 +16,8 @@ basin. What differs is the encoder:
     probe              one linear layer on the pretrained features
     probe_random       one linear layer on the features of the encoder that was never trained
 
-Finished folds are kept in --out; a call that was stopped goes on. Settings were chosen by
-benchmarks/choose_defaults.py inside training regions.
+Settings are the estimators' defaults but for those below. Finished folds are kept in --out; a call
+that was stopped goes on.
 """
 
 import argparse
