@@ -12,18 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import PanelScaler, find_segments
 from stefaland_sk.estimators._base import BasePanelRegressor, least_value
-from stefaland_sk.estimators._inputs import present_steps, read_inputs, validation_regions
+from stefaland_sk.estimators._inputs import present_steps, read_inputs
 from stefaland_sk.estimators._perturb import SitePerturbation
 from stefaland_sk.estimators._target_scale import TargetScale
 from stefaland_sk.estimators._training import (
     TrainingPlan,
+    joint_summary,
     resolve_device,
     resolve_precision,
     seeded,
-    split_sites,
+    set_apart,
     train_network,
-    training_summary,
-    use_early_stopping,
 )
 from stefaland_sk.estimators._windows import WindowDataset, as_tensor
 from stefaland_sk.modules import Distribution, get_loss, loss_info, make_distribution
@@ -174,11 +173,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         self.nets_ = nets
         self._finish()
         self.net_ = self.nets_[0]
-        self.history_ = [
-            {**row, "net": number} if self.n_seeds > 1 else row
-            for number, net in enumerate(self.nets_)
-            for row in training_summary(net)
-        ]
+        self.history_ = joint_summary(self.nets_)
         self.n_epochs_ = max(len(net.history) for net in self.nets_)
 
     def _make_criterion(self, panel, scaled):
@@ -199,10 +194,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Make the windows to train on, and those to stop early by (None: no such)."""
         present = present_steps(panel)
         labelled = np.isfinite(scaled).any(axis=1)
-        aside = np.zeros(len(labelled), dtype=bool)
-        if use_early_stopping(self.early_stopping, int(labelled.sum())):
-            regions = validation_regions(self, panel, labelled)
-            aside = split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
+        aside = set_apart(self, panel, labelled, rng)
         given = *inputs, present, as_tensor(scaled, self.device_)
         dataset = self._windows(panel, *given, ~aside & labelled)
         valid = self._windows(panel, *given, aside, random=False)

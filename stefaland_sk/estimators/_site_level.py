@@ -18,19 +18,17 @@ from stefaland_sk.estimators._inputs import (
     describe_missing_forcing,
     loaded_blocks,
     missing_forcing,
-    validation_regions,
 )
 from stefaland_sk.estimators._perturb import SitePerturbation
 from stefaland_sk.estimators._target_scale import mean_over_time
 from stefaland_sk.estimators._training import (
     TrainingPlan,
+    joint_summary,
     resolve_device,
     resolve_precision,
     seeded,
-    split_sites,
+    set_apart,
     train_network,
-    training_summary,
-    use_early_stopping,
 )
 from stefaland_sk.estimators._windows import WindowLoader, as_tensor
 from stefaland_sk.modules import SiteHead
@@ -125,7 +123,7 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
         for own_seed in seeds:
             with seeded(own_seed, self.device_):
                 module = SiteHead(*widths, sizes, n_outputs, self.dropout)
-            aside = self._set_apart(panel, labelled, rng)
+            aside = set_apart(self, panel, labelled, rng)
             finish = SitePerturbation(
                 self.attribute_noise, self.attribute_dropout, self.feature_noise
             )
@@ -134,19 +132,8 @@ class SiteLevelModel(EncoderUser, BaseEstimator):
             own_plan = replace(plan, seed=own_seed)
             self.nets_.append(train_network(module, dataset, valid, criterion, own_plan))
         self.net_ = self.nets_[0]
-        self.history_ = [
-            {**row, "net": number} if self.n_seeds > 1 else row
-            for number, net in enumerate(self.nets_)
-            for row in training_summary(net)
-        ]
+        self.history_ = joint_summary(self.nets_)
         self.n_epochs_ = max(len(net.history) for net in self.nets_)
-
-    def _set_apart(self, panel, labelled, rng):
-        """Choose the sites to stop early by."""
-        if not use_early_stopping(self.early_stopping, int(labelled.sum())):
-            return np.zeros(len(labelled), dtype=bool)
-        regions = validation_regions(self, panel, labelled)
-        return split_sites(len(labelled), labelled, self.validation_fraction, rng, regions)
 
     def _check_parameters(self):
         """Check the parameters that the parts below do not check themselves."""

@@ -15,6 +15,7 @@ from skorch.utils import to_tensor
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.encoders._checkpoint import tensors_digest
 from stefaland_sk.estimators._distributed import Processes
+from stefaland_sk.estimators._inputs import validation_regions
 from stefaland_sk.estimators._resume import Resume, has_finished
 
 _MIN_UPDATES = 20  # per epoch, as far as batches of 8 allow
@@ -499,6 +500,41 @@ def training_summary(net):
     """Give the history of a net as a list of plain dictionaries."""
     keys = ("epoch", "train_loss", "valid_loss", "lr", "samples_per_second", "dur")
     return [{key: row[key] for key in keys if key in row} for row in net.history]
+
+
+def joint_summary(nets):
+    """Give the histories of all networks of an estimator; rows name theirs if there are several."""
+    return [
+        {**row, "net": number} if len(nets) > 1 else row
+        for number, net in enumerate(nets)
+        for row in training_summary(net)
+    ]
+
+
+def set_apart(estimator, panel, labelled, generator):
+    """Choose the sites to stop early by, as the parameters of an estimator want it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With ``early_stopping``, ``validation_split`` and ``validation_fraction``.
+    panel : Panel
+        The sites.
+    labelled : ndarray of bool of shape (n_sites,)
+        Which sites have a target.
+    generator : numpy.random.RandomState
+        Source of the choice.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_sites,)
+        True for the sites set apart; none where nothing is stopped early.
+    """
+    if not use_early_stopping(estimator.early_stopping, int(labelled.sum())):
+        return np.zeros(len(labelled), dtype=bool)
+    regions = validation_regions(estimator, panel, labelled)
+    fraction = estimator.validation_fraction
+    return split_sites(len(labelled), labelled, fraction, generator, regions)
 
 
 def split_sites(n_sites, labelled, fraction, generator, regions=None):
