@@ -18,15 +18,15 @@ class LSTMRegressor(NeuralPanelRegressor):
         Width of the LSTM.
     dropout : float, default=0.4
         Dropout rate before the output layer.
-    attribute_noise : float, default=0.0
+    attribute_noise : float, default=0.5
         Standard deviation of the noise added to the scaled attributes of each training
         window. With few sites it keeps the network from knowing them by their
         attributes, which helps at places unlike them.
     attribute_dropout : float, default=0.0
         Share of the attributes hidden from the network in each training window.
-    window : int, default=365
+    window : int, default=180
         Steps of a training window.
-    warmup : int, default=180
+    warmup : int, default=90
         Steps at the beginning of a window, and of each record, that are not trained on;
         `score` leaves out the same number.
     loss : str, default="auto"
@@ -47,9 +47,9 @@ class LSTMRegressor(NeuralPanelRegressor):
         Forcing or attribute by whose mean at each site the target is divided, such as
         "prcp"; it must be positive. The mean of a forcing is that over the record of X. None
         does not divide.
-    batch_size : int, default=64
+    batch_size : int, default=32
         Windows per update.
-    lr : float, default=3e-3
+    lr : float, default=1e-2
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
@@ -57,8 +57,10 @@ class LSTMRegressor(NeuralPanelRegressor):
         "adadelta" with ``lr=1.0, lr_schedule="constant"`` is what the paper's programs use.
     lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         How the learning rate goes: up to `lr` and down; down from it; or `lr` throughout.
-    max_epochs : int, default=20
-        Passes over the records (an epoch supervises each day about once).
+    max_epochs : int or "auto", default="auto"
+        Passes over the records (an epoch supervises each day about once). "auto" takes as many
+        as make about 1,600 updates, from 4 to 20: with more, a network learns more of its own
+        sites than of others.
     max_minutes : float, default=None
         Stop after the epoch in which this is exceeded; None sets no limit.
     early_stopping : bool or "auto", default="auto"
@@ -149,21 +151,21 @@ class LSTMRegressor(NeuralPanelRegressor):
         self,
         d_hidden=64,
         dropout=0.4,
-        attribute_noise=0.0,
+        attribute_noise=0.5,
         attribute_dropout=0.0,
-        window=365,
-        warmup=180,
+        window=180,
+        warmup=90,
         loss="auto",
         distribution=None,
         quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
         target_transform=None,
         target_scale=None,
-        batch_size=64,
-        lr=3e-3,
+        batch_size=32,
+        lr=1e-2,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",
-        max_epochs=20,
+        max_epochs="auto",
         max_minutes=None,
         early_stopping="auto",
         validation_fraction=0.1,

@@ -3,7 +3,7 @@
 import math
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from stefaland_sk.estimators._inputs import validation_regions
 from stefaland_sk.estimators._resume import Resume, has_finished
 
 _MIN_UPDATES = 20  # per epoch, as far as batches of 8 allow
+_UPDATES = 1_600  # of a whole training, for `max_epochs="auto"`: see `choose_defaults.py`
+_EPOCHS = (4, 20)  # the least and the most that it takes
 _RISE = 0.2  # share of the training in which the learning rate rises
 # What of a plan the weights depend on; a training that goes on must have the same.
 _DECISIVE = (
@@ -69,7 +71,7 @@ class TrainingPlan:
         trains all.
     """
 
-    max_epochs: int
+    max_epochs: int | str
     batch_size: int
     lr: float
     weight_decay: float = 0.0
@@ -91,7 +93,8 @@ class TrainingPlan:
     stages: list | None = None
 
     def __post_init__(self):
-        check_number("max_epochs", self.max_epochs, low=0, integer=True)
+        if self.max_epochs != "auto":
+            check_number("max_epochs", self.max_epochs, low=0, integer=True)
         check_number("batch_size", self.batch_size, low=1, integer=True)
         check_number("lr", self.lr, low=0, open_low=True)
         check_number("weight_decay", self.weight_decay, low=0)
@@ -362,6 +365,17 @@ def _deal(dataset, batch_size, *, epoch=0, first_batch=0, **options):
     return batches
 
 
+def choose_epochs(n_batches):
+    """Choose the number of epochs by the number of updates that they make.
+
+    Examples
+    --------
+    >>> choose_epochs(20), choose_epochs(400)
+    (20, 4)
+    """
+    return int(min(max(round(_UPDATES / n_batches), _EPOCHS[0]), _EPOCHS[1]))
+
+
 def train_network(module, dataset, valid, criterion, plan):
     """Train a module and give the skorch net that holds it.
 
@@ -402,6 +416,8 @@ def train_network(module, dataset, valid, criterion, plan):
     batch_size = max(min(plan.batch_size, len(dataset) // _MIN_UPDATES), min(plan.batch_size, 8))
     share = {"rank": processes.rank, "world": processes.world}
     n_batches = len(dataset.batches(batch_size, seed=plan.seed, **share))
+    if plan.max_epochs == "auto":
+        plan = replace(plan, max_epochs=choose_epochs(n_batches))
     fingerprint = {
         **plan.fingerprint,
         **{name: getattr(plan, name) for name in _DECISIVE},

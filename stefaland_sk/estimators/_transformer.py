@@ -48,7 +48,7 @@ class StefaLandTransformer(
         Width inside the embedding of each variable.
     decoder : {"lstm", "transformer"}, default="lstm"
         What stands between encoder and reconstruction: "lstm" as in the paper's programs.
-    patch : int, default=1
+    patch : int, default=4
         Days per token; more make long windows cheap.
     dropout : float, default=0.0
         Dropout rate in pretraining (0.1 in the paper).
@@ -187,7 +187,7 @@ class StefaLandTransformer(
         d_feedforward=128,
         d_embedding=32,
         decoder="lstm",
-        patch=1,
+        patch=4,
         dropout=0.0,
         window=365,
         sampler="exact",
