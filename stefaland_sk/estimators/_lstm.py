@@ -49,7 +49,7 @@ class LSTMRegressor(NeuralPanelRegressor):
         does not divide.
     batch_size : int, default=32
         Windows per update.
-    lr : float, default=1e-2
+    lr : float, default=5e-3
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
@@ -161,7 +161,7 @@ class LSTMRegressor(NeuralPanelRegressor):
         target_transform=None,
         target_scale=None,
         batch_size=32,
-        lr=1e-2,
+        lr=5e-3,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",

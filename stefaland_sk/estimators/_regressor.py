@@ -69,7 +69,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         tokens stand in for the others.
     d_hidden : int, default=64
         Width of adapter and LSTM.
-    dropout : float, default=0.4
+    dropout : float, default=0.1
         Dropout rate of adapter and head.
     attribute_noise : float, default=0.5
         Standard deviation of the noise added to the scaled attributes of each training
@@ -77,9 +77,11 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         attributes, which helps at places unlike them.
     attribute_dropout : float, default=0.0
         Share of the attributes hidden from the network in each training window.
-    feature_noise : float, default=0.0
+    feature_noise : float or "auto", default="auto"
         Standard deviation of the noise on the standardised features, the same on all days
-        of a training window. It does for features what `attribute_noise` does for attributes.
+        of a training window. It does for features what `attribute_noise` does for attributes:
+        they no longer tell the sites apart, but still the days of a site. "auto" is 1 where the
+        head reads attributes as well, and 0 where only features can tell it of the site.
         An encoder that is trained gets `attribute_noise` on its own inputs, and none on features.
     window : int, default=180
         Steps of a training window of the head.
@@ -106,7 +108,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         does not divide.
     batch_size : int, default=32
         Windows per update.
-    lr : float, default=1e-2
+    lr : float, default=5e-3
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
@@ -228,10 +230,10 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         encoder_lr=0.1,
         min_coverage=0.5,
         d_hidden=64,
-        dropout=0.4,
+        dropout=0.1,
         attribute_noise=0.5,
         attribute_dropout=0.0,
-        feature_noise=0.0,
+        feature_noise="auto",
         window=180,
         warmup=90,
         loss="auto",
@@ -240,7 +242,7 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
         target_transform=None,
         target_scale=None,
         batch_size=32,
-        lr=1e-2,
+        lr=5e-3,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",
@@ -306,7 +308,8 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     def _check_parameters(self):
         super()._check_parameters()
-        check_number("feature_noise", self.feature_noise, low=0)
+        if self.feature_noise != "auto":
+            check_number("feature_noise", self.feature_noise, low=0)
         check_number("encoder_lr", self.encoder_lr, low=0, open_low=True)
         check_option("raw_inputs", self.raw_inputs, list(RAW_INPUTS))
 
@@ -409,10 +412,14 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
 
     def _perturbation(self):
         classes = self.encoder_.module.config.n_classes if self._live else ()
+        feature_noise = self.feature_noise
+        if feature_noise == "auto":
+            _, reads_attributes = RAW_INPUTS[self.raw_inputs]
+            feature_noise = float(reads_attributes and bool(self.attribute_names_))
         return SitePerturbation(
             self.attribute_noise,
             self.attribute_dropout,
-            self.feature_noise,
+            feature_noise,
             [column for column, n_classes in enumerate(classes) if n_classes],
         )
 
