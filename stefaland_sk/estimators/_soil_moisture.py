@@ -50,7 +50,7 @@ class StefaLandSoilMoisture(StefaLandRegressor):
 
     Takes the same parameters and has the same attributes as `StefaLandRegressor`. What
     differs: ``warmup=60``, since soil at the surface forgets within weeks what a river takes
-    half a year to forget, and satellite records are short; ``max_epochs=30``, since they make
+    a season or more to forget, and satellite records are short; ``max_epochs=30``, since they make
     few windows. ``loss="auto"`` is the RMSE over all sites, whose unit [m3/m3] means the same
     everywhere, and ``lower_bound="auto"`` is 0.
 

@@ -236,7 +236,7 @@ def test_weights_spoilt_by_the_last_update_are_noticed(short, make_lstm, monkeyp
 def test_whether_a_model_looks_ahead_is_told_and_documented(short, make, make_lstm, residual):
     X, y = short
     later = X.forcing.copy()
-    later[:, 100:] += 5
+    later[:, 100:] += 500
     changed = type(X)(X.attributes, later, time=X.time, forcing_names=X.forcing_names)
     for model in (make_lstm(), make(encoder_init="none"), make(residual=residual)):
         model.fit(X, y)

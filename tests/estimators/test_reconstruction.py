@@ -22,7 +22,7 @@ def learned():
     """A model that knows: its attributes and forcing all follow from one number per site."""
     X = linked_panel(60)
     model = StefaLandTransformer(
-        d_model=16, n_layers=1, n_heads=2, d_feedforward=32, d_embedding=8, window=20, span=(3, 8),
+        d_model=16, patch=1, n_layers=1, n_heads=2, d_feedforward=32, d_embedding=8, window=20, span=(3, 8),
         max_epochs=15, lr=1e-2, random_state=0, categorical=["class"],
     )  # fmt: skip
     return model.fit(X)

@@ -28,7 +28,7 @@ def test_parameters_are_those_of_the_regressor():
     model = clone(StefaLandSoilMoisture(d_hidden=8))
     assert model.get_params()["warmup"] == 60
     assert model.d_hidden == 8
-    assert StefaLandRegressor().warmup == 180
+    assert StefaLandRegressor().warmup == 90
 
 
 def test_only_parameters_that_there_are_get_other_defaults():
