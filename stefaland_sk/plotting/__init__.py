@@ -5,7 +5,8 @@ Each Display is made by a class method (``from_predictions``, ``from_estimator``
 which ``ax_`` and ``figure_`` hold the drawing. Matplotlib is loaded by ``plot()`` only.
 """
 
+from ._flow_duration import FlowDurationDisplay
 from ._hydrograph import HydrographDisplay
 from ._site_scores import SiteScoreDisplay
 
-__all__ = ["HydrographDisplay", "SiteScoreDisplay"]
+__all__ = ["FlowDurationDisplay", "HydrographDisplay", "SiteScoreDisplay"]

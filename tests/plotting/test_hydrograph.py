@@ -166,7 +166,7 @@ def test_a_series_without_time_is_an_error():
 
 
 def test_a_table_without_time_has_no_hydrograph(panel):
-    with pytest.raises(TypeError, match="needs a Panel with a time axis"):
+    with pytest.raises(TypeError, match="series of a site needs a Panel with a time axis"):
         HydrographDisplay.from_estimator(TwiceTheRain(), np.ones((2, 3)), [1.0, 2.0])
 
 

@@ -109,7 +109,7 @@ def test_protocols_are_not_mixed(results):
 
 
 def test_a_results_table_needs_its_columns(results):
-    with pytest.raises(ValueError, match=r"`results` lacks the columns \['site'\]"):
+    with pytest.raises(ValueError, match=r"`results` must have .* it lacks \['site'\]"):
         SiteScoreDisplay.from_results(results.drop(columns="site"))
 
 
@@ -120,7 +120,7 @@ def test_a_table_of_scores_needs_its_columns():
 
 def test_a_site_stands_once_per_model():
     twice = pd.DataFrame({"model": "a", "site": ["01", "01"], "value": [0.1, 0.2]})
-    with pytest.raises(ValueError, match="several rows for model 'a' at site '01'"):
+    with pytest.raises(ValueError, match="several rows for model 'a', site '01'"):
         SiteScoreDisplay(twice, metric="nse")
 
 
