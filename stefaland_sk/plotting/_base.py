@@ -25,11 +25,11 @@ class Display:
 
     _figsize = (6.4, 4.0)  # inches, of a new figure
 
-    def _open(self, ax):
+    def _open(self, ax, figsize=None):
         """Keep the axes to draw on, new ones if the caller has none, and their figure."""
         pyplot = import_optional("matplotlib.pyplot", "plots", f"{type(self).__name__}.plot")
         if ax is None:
-            _, ax = pyplot.subplots(figsize=self._figsize, layout="constrained")
+            _, ax = pyplot.subplots(figsize=figsize or self._figsize, layout="constrained")
         ax.spines[["top", "right"]].set_visible(False)
         self.ax_, self.figure_ = ax, ax.figure
         return ax
@@ -88,17 +88,35 @@ def heading(ax, text, note=None):
         ax.set_title("\n".join(parts), loc="left", fontsize="medium")
 
 
-def metric_label(name, arrow=True):
+def with_unit(name, unit):
+    """Write a name with its unit in brackets, if it has one."""
+    if not unit:
+        return str(name)
+    return f"{name} [{'-' if unit == '1' else unit}]"
+
+
+def dress_time(ax, time):
+    """Make the axis of time one of dates that do not run into each other."""
+    dates = import_optional("matplotlib.dates", "plots", "An axis of time")
+    locator = dates.AutoDateLocator(minticks=4, maxticks=10)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    if len(time) > 1:
+        ax.set_xlim(time[0], time[-1])
+
+
+def metric_label(name):
     """Name a metric in words, with an arrow towards the better side where there is one."""
     metric = METRICS.get(name)
     if metric is None:
         return name
-    title = f"{metric.title or name} [%]" if metric.unit == "%" else metric.title or name
+    units = {"%": " [%]", "target": " [unit of the target]"}
+    title = f"{metric.title or name}{units.get(metric.unit, '')}"
     arrows = {
         True: f"{title}  (better \N{RIGHTWARDS ARROW})",
         False: f"{title}  (\N{LEFTWARDS ARROW} better)",
     }
-    return arrows.get(metric.greater_is_better, title) if arrow else title
+    return arrows.get(metric.greater_is_better, title)
 
 
 def metric_limits(name):
@@ -125,10 +143,12 @@ def check_limits(name, limits):
     return low, high
 
 
-def clip_to(values, limits):
-    """Give values moved to the limits, and where they lay below and above."""
-    values = np.asarray(values, dtype=float)
+def draw_at_edges(ax, x, y, limits, **look):
+    """Draw arrow heads at the lower and upper edge, for points that lie beyond the limits of y."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if limits is None:
-        none = np.zeros(values.shape, dtype=bool)
-        return values, none, none
-    return np.clip(values, *limits), values < limits[0], values > limits[1]
+        return
+    for beyond, edge, marker in ((y < limits[0], limits[0], "v"), (y > limits[1], limits[1], "^")):
+        if beyond.any():
+            edges = np.full(int(beyond.sum()), edge)
+            ax.scatter(x[beyond], edges, marker=marker, clip_on=False, **look)

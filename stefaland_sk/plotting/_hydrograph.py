@@ -5,7 +5,7 @@ import pandas as pd
 
 from stefaland_sk._core import check_number
 
-from ._base import OBSERVED, Display, colours_of, legend_above
+from ._base import OBSERVED, Display, colours_of, dress_time, heading, legend_above, with_unit
 from ._series import SitePredictions, SiteSeries, target_label
 
 
@@ -143,7 +143,8 @@ class HydrographDisplay(Display):
         label : str, default="target"
             What stands at the axis, such as ``"runoff [mm/d]"``.
         precipitation : Series indexed by time, default=None
-            Precipitation of the site, drawn from the top.
+            Precipitation of the site, drawn from the top; its unit is that of
+            ``precipitation.attrs["units"]``.
         intervals : pair of array-likes, or dict of str to such a pair, default=None
             Lower and upper bound, each of a form that `y_pred` may have: of the only model, or
             by the name of the model.
@@ -176,7 +177,9 @@ class HydrographDisplay(Display):
         record = SiteSeries(y_true, y_pred, site=site, period=period, warmup=warmup)
         series, shown = record.frame, record.is_shown
         if precipitation is not None:
+            units = precipitation.attrs.get("units")
             precipitation = precipitation.reindex(series.index[shown]).rename("precipitation")
+            precipitation.attrs["units"] = units
         bounds = {} if intervals is None else record.bounds(intervals)
         return cls(
             series[shown],
@@ -338,9 +341,9 @@ class HydrographDisplay(Display):
         self.ax_.set_yscale(yscale)
         if yscale == "linear":
             self.ax_.set_ylim(bottom=min(0.0, float(np.nanmin(self.series.to_numpy()))))
-        self.ax_.set_xlim(time[0], time[-1])
+        dress_time(self.ax_, time)
         self.ax_.set_ylabel(self.label)
-        self.ax_.set_title(f"site {self.site}", loc="left", fontsize="medium")
+        heading(self.ax_, f"site {self.site}")
         if self.precipitation is not None:
             self._draw_precipitation()
         legend_above(self.ax_)
@@ -370,7 +373,8 @@ class HydrographDisplay(Display):
         top.set_ylim(3.2 * max(float(values.max()), 1e-6), 0.0)
         top.set_yticks([0.0, float(f"{values.max():.1g}")])
         top.spines[["top", "left", "bottom"]].set_visible(False)
-        top.set_ylabel("precipitation", loc="top", fontsize="small")
+        label = with_unit("precipitation", self.precipitation.attrs.get("units"))
+        top.set_ylabel(label, loc="top", fontsize="small")
 
 
 def check_level(level):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ._base import MISSING, MOST_CLASSES, colours_of, legend_beside, marks_of
 
+_EARTH_RADIUS = 6371.0088  # km, mean
 _EDGE = {"linewidths": 0.35, "edgecolors": "#404040"}
 
 
@@ -27,18 +28,18 @@ class Scale:
 
     @classmethod
     def of(cls, values, limits=None, *, diverging=False, reverse=False):
-        """Choose a scale for some values; limits leave out the outermost 2 % on either side.
+        """Choose a scale for some values; by default the outermost ones lie beyond its limits.
 
         A diverging scale is symmetric about zero. `reverse` makes low values bright.
         """
         values = np.asarray(values, dtype=float)
         values = values[np.isfinite(values)]
         if limits is None and diverging:
-            high = float(np.quantile(np.abs(values), 0.96)) if len(values) else 1.0
+            high = float(np.quantile(np.abs(values), 0.9)) if len(values) else 1.0
             limits = (-high, high)
         elif limits is None:
             limits = tuple(np.quantile(values, [0.02, 0.98])) if len(values) else (0.0, 1.0)
-        if limits[0] == limits[1]:
+        if not limits[0] < limits[1]:  # all values are one
             limits = (limits[0] - 0.5, limits[1] + 0.5)
         name = "PuOr" if diverging else "viridis"
         return cls(limits, f"{name}_r" if reverse else name)
@@ -46,7 +47,7 @@ class Scale:
 
 def point_size(n_points):
     """Area of a mark in square points: small among many, never hard to see."""
-    return float(np.clip(9000.0 / max(n_points, 1), 14.0, 60.0))
+    return float(np.clip(14000.0 / max(n_points, 1), 14.0, 60.0))
 
 
 def draw_numbers(ax, x, y, values, scale, *, label, missing="no score", size=None):
@@ -160,3 +161,21 @@ def _degrees(value, letters):
     """Write degrees with the letter of their half of the globe."""
     letter = "" if value in (0.0, -180.0) else letters[int(value < 0)]
     return f"{abs(value):g}\N{DEGREE SIGN}{letter}"
+
+
+def nearest_km(places, others):
+    """Give the great-circle distance [km] of each place to the nearest of others."""
+    here, there = (_on_unit_sphere(table) for table in (places, others))
+    # In parts, for all pairs of thousands of sites would fill the memory.
+    size = max(1, 4_000_000 // max(len(there), 1))
+    cosines = [
+        (here[start : start + size] @ there.T).max(axis=1) for start in range(0, len(here), size)
+    ]
+    cosines = np.concatenate(cosines) if cosines else np.zeros(0)
+    return _EARTH_RADIUS * np.arccos(np.clip(cosines, -1.0, 1.0))
+
+
+def _on_unit_sphere(places):
+    """Turn latitude and longitude [degrees] into points on the unit sphere."""
+    lat, lon = np.deg2rad(places[["lat", "lon"]].to_numpy(dtype=float)).T
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

@@ -7,6 +7,8 @@ from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import Panel, align_target, is_long, period_mask, site_of_samples
 from stefaland_sk.metrics import site_scores
 
+from ._base import with_unit
+
 
 def by_name(y_pred, default="predicted"):
     """Give predictions as a dict from model name to values."""
@@ -204,7 +206,9 @@ class SitePredictions:
     def forcing(self, name):
         """Give one forcing variable of the site."""
         if isinstance(self.part, Panel):
-            return pd.Series(self.part.variable(name)[0], index=self.part.time)
+            series = pd.Series(self.part.variable(name)[0], index=self.part.time)
+            series.attrs["units"] = self.part.units.get(name)
+            return series
         check_option("precipitation", name, list(self.part.columns))
         others = [level for level in self.part.index.names if level != "time"]
         return self.part[name].droplevel(others)
@@ -234,8 +238,7 @@ def name_of(estimator):
 def target_label(y):
     """Name of a target with its unit, as far as the target itself tells."""
     name = getattr(y, "name", None) or getattr(y, "attrs", {}).get("name") or "target"
-    unit = getattr(y, "attrs", {}).get("units")
-    return f"{name} [{unit}]" if unit else str(name)
+    return with_unit(name, getattr(y, "attrs", {}).get("units"))
 
 
 def _label_target(y, X):

@@ -214,7 +214,7 @@ class SkillMapDisplay(Display):
             Ends of the colours; scores outside take the colour of the end, and the colour bar
             shows an arrow. None takes (0, 1) for metrics that are best at 1, such as NSE, and
             else leaves the outermost 2 % of the sites on either side to the arrows. Differences
-            and biases are symmetric about zero.
+            and biases are symmetric about zero, with the outermost 10 % beyond.
         cmap : str or matplotlib Colormap, default=None
             Colours; None takes ``"viridis"``, its bright end for the better side, or ``"PuOr"``
             about zero. All can be read by colour-blind readers.
@@ -247,9 +247,9 @@ class SkillMapDisplay(Display):
         )
         if cmap is not None:
             scale = Scale(scale.limits, cmap)
-        label = metric_label(self.metric, arrow=self.baseline is None)
+        label = metric_label(self.metric)
         if self.baseline is not None:
-            label = f"difference: {label}"
+            label = f"difference in {label}"
         # The worst last, so that no failure hides behind a neighbour.
         order = self.scores["value"].sort_values(ascending=better_up is False).index[::-1]
         table = self.scores.loc[order]
