@@ -1,6 +1,5 @@
 """The distribution of site scores holds every site once and says what it left out."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,7 +8,6 @@ import pytest
 from stefaland_sk.metrics import kge
 from stefaland_sk.plotting import SiteScoreDisplay
 
-mpl.use("Agg")
 
 
 @pytest.fixture
@@ -24,12 +22,6 @@ def results():
     ]
     frame = pd.DataFrame(rows, columns=["model", "seed", "site", "metric", "value"])
     return frame.assign(protocol="regions", fold=0)
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def test_seeds_are_averaged_per_site(results):
