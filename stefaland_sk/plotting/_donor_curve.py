@@ -14,7 +14,7 @@ from ._base import (
     marks_of,
     metric_label,
 )
-from ._tables import need_columns, need_unique, need_value, select_results
+from ._tables import need_columns, need_unique, need_value, plain, select_results
 
 
 class DonorCurveDisplay(Display):
@@ -75,7 +75,7 @@ class DonorCurveDisplay(Display):
         if not (scores["n_donors"] >= 0).all():
             raise ValueError(
                 "`n_donors` must be a number of sites in every row; got "
-                f"{scores.loc[~(scores['n_donors'] >= 0), 'n_donors'].iloc[0]!r}."
+                f"{plain(scores.loc[~(scores['n_donors'] >= 0), 'n_donors'].iloc[0])!r}."
             )
         self.scores = scores[columns].reset_index(drop=True)
         self.metric = metric

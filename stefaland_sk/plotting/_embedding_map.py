@@ -308,5 +308,6 @@ def _classes(values):
     known = values.dropna()
     if known.nunique() <= _FEW and (known == known.round()).all():
         # Classes with gaps have become floats; they are shown as the whole numbers they are.
-        return values.astype("Int64").astype(object)
+        whole = [None if pd.isna(value) else int(value) for value in values]
+        return pd.Series(whole, index=values.index, dtype=object)
     return None

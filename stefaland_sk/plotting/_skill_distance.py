@@ -21,6 +21,7 @@ from ._tables import (
     need_columns,
     need_unique,
     need_value,
+    plain,
     select_results,
     site_places,
 )
@@ -331,8 +332,8 @@ def _distance_to_training(folds, places):
         training = places.drop(tested, errors="ignore")
         if training.empty:
             raise ValueError(
-                f"All {len(places)} sites with a place were tested in fold {fold!r}: none is left "
-                "as a training site. Let `sites` hold the training sites too."
+                f"All {len(places)} sites with a place were tested in fold {plain(fold)!r}: none "
+                "is left as a training site. Let `sites` hold the training sites too."
             )
         tested = tested[tested.isin(places.index)]
         found.update(zip(tested, nearest_km(places.loc[tested], training), strict=True))

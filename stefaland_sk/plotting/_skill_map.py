@@ -251,8 +251,8 @@ class SkillMapDisplay(Display):
         if self.baseline is not None:
             label = f"difference in {label}"
         # The worst last, so that no failure hides behind a neighbour.
-        order = self.scores["value"].sort_values(ascending=better_up is False).index[::-1]
-        table = self.scores.loc[order]
+        badness = {True: lambda v: -v, False: lambda v: v, None: abs}[better_up]
+        table = self.scores.sort_values("value", key=badness)
         draw_numbers(ax, table["lon"], table["lat"], table["value"], scale, label=label, size=size)
         dress_map(ax, self.scores, outline)
         title = self.model

@@ -7,7 +7,7 @@ from stefaland_sk.data import site_of_samples
 
 from ._base import Display, heading
 from ._points import check_classes, draw_classes, dress_map
-from ._tables import counted, look_up, need_columns, need_unique, site_places, site_table
+from ._tables import counted, look_up, need_columns, need_unique, plain, site_places, site_table
 
 _ROLES = {"train": "#9DB4C0", "test": "#D55E00", "both": "#CC00A0"}
 
@@ -178,7 +178,7 @@ class SplitMapDisplay(Display):
         twice = tested.duplicated("site")
         if twice.any():
             site = tested.loc[twice, "site"].iloc[0]
-            found = tested.loc[tested["site"] == site, "fold"].tolist()
+            found = [plain(f) for f in tested.loc[tested["site"] == site, "fold"]]
             raise ValueError(
                 f"Site {site!r} is tested in several folds, {found}, as with repeated or shuffled "
                 "splits; look at one fold: `plot(fold=...)`."
@@ -228,7 +228,7 @@ class SplitMapDisplay(Display):
             If there is no such fold, `fold` is None and a site is tested in several, there are
             too many folds to tell apart, or `colors` names what is not shown.
         """
-        there = list(self.roles["fold"].unique())
+        there = [plain(name) for name in self.roles["fold"].unique()]
         if fold is not None and fold not in there:
             raise ValueError(f"`fold` must be one of {there}. Got {fold!r} instead.")
         places = self.roles.drop_duplicates("site").set_index("site")

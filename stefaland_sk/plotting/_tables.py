@@ -22,7 +22,8 @@ def need_unique(table, keys, name, advice=""):
     """Raise a ValueError unless each combination of keys has one row."""
     twice = table.duplicated(keys)
     if twice.any():
-        what = ", ".join(f"{key} {table.loc[twice, key].iloc[0]!r}" for key in keys)
+        first = table.loc[twice, keys].iloc[0]
+        what = ", ".join(f"{key} {plain(first[key])!r}" for key in keys)
         raise ValueError(f"`{name}` has several rows for {what}.{advice}")
 
 
@@ -106,6 +107,11 @@ def look_up(table, ids, name):
             "identifiers are strings, compared as they are: '01013500' and '1013500' differ."
         )
     return table.loc[ids]
+
+
+def plain(value):
+    """Turn a scalar of numpy into one of Python, which messages show without its type."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def counted(n, what):

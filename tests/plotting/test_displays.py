@@ -1,4 +1,4 @@
-"""What holds for every Display: numbers before drawing, drawing where it is told, nothing changed."""
+"""Every Display has numbers before it draws, draws where it is told, and changes nothing."""
 
 import pickle
 

@@ -42,9 +42,7 @@ def test_the_order_of_days_does_not_matter(flow):
 
 def test_period_and_warmup_leave_days_out(flow):
     period = ("2000-10-01", "2000-10-30")
-    display = FlowDurationDisplay.from_predictions(
-        flow, flow.fillna(1.0), warmup=10, period=period
-    )
+    display = FlowDurationDisplay.from_predictions(flow, flow.fillna(1.0), warmup=10, period=period)
     assert len(display.frame()) == 30 - 10 - 3
 
 
@@ -72,9 +70,7 @@ def test_all_scales_of_exceedance_have_ticks_in_percent(flow, xscale):
     low, high = display.ax_.get_xlim()
     inside = [
         text.get_text()
-        for place, text in zip(
-            display.ax_.get_xticks(), display.ax_.get_xticklabels(), strict=True
-        )
+        for place, text in zip(display.ax_.get_xticks(), display.ax_.get_xticklabels(), strict=True)
         if low <= place <= high
     ]
     assert "10" in inside or "20" in inside

@@ -9,7 +9,6 @@ from stefaland_sk.metrics import kge
 from stefaland_sk.plotting import SiteScoreDisplay
 
 
-
 @pytest.fixture
 def results():
     """Two models, two seeds, three sites, two metrics; the forest has no score at one site."""
