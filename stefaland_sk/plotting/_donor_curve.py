@@ -167,7 +167,8 @@ class DonorCurveDisplay(Display):
         xscale : {"log", "linear"}, default="log"
             Scale of the number of donors.
         ylim : tuple of two floats, default=None
-            Range of scores drawn; None takes what there is.
+            Range of scores drawn; None takes that of the medians, so that wide bands of few
+            donors may be cut off.
 
         Returns
         -------
@@ -215,9 +216,15 @@ class DonorCurveDisplay(Display):
         numbers = sorted(table["n_donors"].unique())
         if len(numbers) <= 8:
             ax.set_xticks(numbers)
-        if ylim is not None:
-            ax.set_ylim(*ylim)
+        ax.set_ylim(*(ylim or _around(table["median"])))
         ax.set_xlabel("number of donor sites")
         ax.set_ylabel(f"median {metric_label(self.metric)}")
         legend_beside(ax, f"median and its {100 * self.confidence:.3g} % interval")
         return self
+
+
+def _around(medians):
+    """Give limits that hold all medians, with room for the bands of most."""
+    low, high = medians.min(), medians.max()
+    room = 0.25 * (high - low) or 0.1
+    return low - room, high + room

@@ -266,7 +266,7 @@ def _project(values, names, projection):
 
     pca = PCA(2, svd_solver="full").fit(values)
     axes = (
-        f"principal component {i} ({100 * share:.0f} % of the variance)"
+        f"principal component {i} ({100 * share:.2g} % of the variance)"
         for i, share in enumerate(np.nan_to_num(pca.explained_variance_ratio_), 1)
     )
     return pca.transform(values), tuple(axes)

@@ -337,7 +337,8 @@ class HydrographDisplay(Display):
                 label=self._legend_of_interval(name),
             )
         if self.warmup:
-            self.ax_.axvspan(time[0], time[self.warmup - 1], color="0.92", lw=0, label="warm-up")
+            end = time[self.warmup - 1]
+            self.ax_.axvspan(time[0], end, color="0.92", lw=0, zorder=0, label="warm-up")
         self.ax_.set_yscale(yscale)
         if yscale == "linear":
             self.ax_.set_ylim(bottom=min(0.0, float(np.nanmin(self.series.to_numpy()))))

@@ -51,22 +51,14 @@ def point_size(n_points):
 
 
 def draw_numbers(ax, x, y, values, scale, *, label, missing="no score", size=None):
-    """Draw points coloured by a number, with a colour bar; hollow where there is none."""
+    """Draw points coloured by a number, with a colour bar; crosses where there is none."""
     x, y, values = (np.asarray(part, dtype=float) for part in (x, y, values))
     size = point_size(np.isfinite(x).sum()) if size is None else size
     known = np.isfinite(values)
     placed = np.isfinite(x) & np.isfinite(y)
     bare = placed & ~known
     if bare.any():
-        ax.scatter(
-            x[bare],
-            y[bare],
-            s=size,
-            facecolors="none",
-            edgecolors=MISSING,
-            linewidths=0.8,
-            label=f"{missing} (n={bare.sum()})",
-        )
+        _draw_bare(ax, x[bare], y[bare], size, missing)
         ax.legend(loc="upper right", bbox_to_anchor=(1.0, 1.08), frameon=False, fontsize="small")
     low, high = scale.limits
     shown = placed & known
@@ -86,6 +78,12 @@ def draw_numbers(ax, x, y, values, scale, *, label, missing="no score", size=Non
     bar.set_label(label)
     bar.outline.set_linewidth(0.5)
     return drawn
+
+
+def _draw_bare(ax, x, y, size, missing):
+    """Draw crosses where sites have neither number nor class."""
+    label = f"{missing} (n={len(x)})"
+    ax.scatter(x, y, s=0.6 * size, marker="x", color=MISSING, linewidths=0.9, label=label)
 
 
 def check_classes(labels, name):
@@ -111,15 +109,7 @@ def draw_classes(ax, x, y, labels, classes, *, colors=None, title=None, missing=
     colours, marks = colours_of(classes, colors), marks_of(classes)
     bare = placed & pd.isna(labels)
     if bare.any():
-        ax.scatter(
-            x[bare],
-            y[bare],
-            s=size,
-            facecolors="none",
-            edgecolors=MISSING,
-            linewidths=0.8,
-            label=f"{missing} (n={bare.sum()})",
-        )
+        _draw_bare(ax, x[bare], y[bare], size, missing)
     for name in classes:
         part = placed & (labels == name)
         ax.scatter(

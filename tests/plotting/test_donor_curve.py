@@ -69,3 +69,11 @@ def test_what_does_not_fit_is_named(results):
     twice = results.rename(columns={"k": "n_donors"})
     with pytest.raises(ValueError, match="several rows for model 'nearest', n_donors 1, site 'a'"):
         DonorCurveDisplay(twice, metric="nse")
+
+
+def test_a_wide_band_does_not_squeeze_the_medians(results):
+    few = (results["k"] == 1) & (results["site"].isin(["a", "b"]))
+    results.loc[few, "value"] = -50.0
+    display = DonorCurveDisplay.from_results(results, n_donors="k").plot()
+    assert display.frame()["low"].min() == -50.0
+    assert display.ax_.get_ylim()[0] > -1.0

@@ -32,7 +32,7 @@ def test_without_projection_it_is_that_of_principal_components(features):
     expected = PCA(2, svd_solver="full").fit_transform(features)
     np.testing.assert_allclose(display.frame()[["x", "y"]], expected)
     shares = PCA(2).fit(features).explained_variance_ratio_
-    assert f"({100 * shares[0]:.0f} % of the variance)" in display.plot().ax_.get_xlabel()
+    assert f"({100 * shares[0]:.2g} % of the variance)" in display.plot().ax_.get_xlabel()
 
 
 def test_two_features_are_coordinates(features):
@@ -48,7 +48,7 @@ def test_any_transformer_projects(features):
     assert display.plot().ax_.get_xlabel() == "PCA 1"
 
 
-def test_classes_are_counted_and_sites_without_one_are_hollow(features, panel):
+def test_classes_are_counted_and_sites_without_one_are_crosses(features, panel):
     display = EmbeddingMapDisplay.from_features(features, "region", sites=panel).plot()
     texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert texts == ["unknown (n=1)", "a (n=2)", "b (n=2)"]

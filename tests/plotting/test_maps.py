@@ -79,7 +79,7 @@ def test_the_worst_site_is_drawn_last(results):
     assert values.ax_.collections[-1].get_array()[-1] == 5
 
 
-def test_a_site_without_score_is_hollow_and_counted(results):
+def test_a_site_without_score_is_a_cross_and_counted(results):
     display = SkillMapDisplay.from_results(results, SITES, model="lstm").plot()
     assert display.ax_.get_legend().get_texts()[0].get_text() == "no score (n=1)"
 
@@ -193,7 +193,7 @@ def test_rows_of_one_site_on_either_side_are_shown_as_a_leak():
     assert display.ax_.get_legend().get_texts()[0].get_text() == "both (n=4)"
 
 
-def test_sites_in_neither_part_are_hollow(panel):
+def test_sites_in_neither_part_are_crosses(panel):
     y = pd.DataFrame([[1.0], [np.nan], [1.0], [1.0]], index=SITES.index)
     display = SplitMapDisplay.from_splitter(LeaveRegionOut(), panel, y.to_numpy())
     frame = display.frame()
