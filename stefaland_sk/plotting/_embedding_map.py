@@ -6,7 +6,7 @@ import pandas as pd
 from stefaland_sk.data import Panel, site_of_samples
 
 from ._base import Display, check_limits, heading, with_unit
-from ._points import Scale, check_classes, draw_classes, draw_numbers
+from ._points import Scale, as_labels, check_classes, draw_classes, draw_numbers
 from ._tables import counted, look_up, need_columns, need_value, site_table
 
 _FEW = 12  # kinds of whole numbers that are taken for classes
@@ -302,12 +302,10 @@ def _look_up_by(by, ids, sites):
 def _classes(values):
     """Give values as classes if they are such; None if they are numbers."""
     if isinstance(values.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(values):
-        return values.astype(object)
+        return as_labels(values)
     if pd.api.types.is_bool_dtype(values):
-        return values.astype(object)
+        return as_labels(values)
     known = values.dropna()
     if known.nunique() <= _FEW and (known == known.round()).all():
-        # Classes with gaps have become floats; they are shown as the whole numbers they are.
-        whole = [None if pd.isna(value) else int(value) for value in values]
-        return pd.Series(whole, index=values.index, dtype=object)
+        return as_labels(values)
     return None

@@ -86,6 +86,17 @@ def _draw_bare(ax, x, y, size, missing):
     ax.scatter(x, y, s=0.6 * size, marker="x", color=MISSING, linewidths=0.9, label=label)
 
 
+def as_labels(values):
+    """Give a Series of classes as objects, None where there is none.
+
+    Whole numbers that gaps have turned into floats are shown as the whole numbers they are.
+    """
+    known = values.dropna()
+    is_whole = pd.api.types.is_float_dtype(values) and (known == known.round()).all()
+    labels = [None if pd.isna(v) else int(v) if is_whole else v for v in values]
+    return pd.Series(labels, index=values.index, dtype=object)
+
+
 def check_classes(labels, name):
     """Give the distinct labels in order; raise if there are more than can be told apart."""
     there = pd.unique(pd.Series(labels).dropna())

@@ -6,7 +6,7 @@ import pandas as pd
 from stefaland_sk.data import site_of_samples
 
 from ._base import Display, heading
-from ._points import check_classes, draw_classes, dress_map
+from ._points import as_labels, check_classes, draw_classes, dress_map
 from ._tables import counted, look_up, need_columns, need_unique, plain, site_places, site_table
 
 _ROLES = {"train": "#9DB4C0", "test": "#D55E00", "both": "#CC00A0"}
@@ -161,7 +161,7 @@ class SplitMapDisplay(Display):
         places = site_places(sites)
         folds = pd.Series(folds)
         folds.index = folds.index.astype(str)
-        folds = folds.reindex(places.index)
+        folds = as_labels(folds.reindex(places.index))
         tables = []
         for fold in check_classes(folds, "folds"):
             role = pd.Series(np.where(folds == fold, "test", "train"), places.index, dtype=object)
@@ -184,7 +184,7 @@ class SplitMapDisplay(Display):
                 "splits; look at one fold: `plot(fold=...)`."
             )
         sites = pd.Index(self.roles["site"].unique(), name="site")
-        return tested.set_index("site")["fold"].reindex(sites)
+        return tested.set_index("site")["fold"].astype(object).reindex(sites)
 
     def frame(self):
         """Give the numbers behind the figure.

@@ -86,6 +86,8 @@ def site_places(sites):
             "."
         )
     places = table[["lat", "lon"]].astype(float)
+    if len(places) and not places.notna().all(axis=1).any():
+        raise ValueError(f"None of the {len(places)} sites has a place: `lat` or `lon` is NaN.")
     for name, low, high in (("lat", -90, 90), ("lon", -180, 360)):
         wrong = places[(places[name] < low) | (places[name] > high)]
         if len(wrong):

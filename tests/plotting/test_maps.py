@@ -146,6 +146,7 @@ def test_outlines_are_drawn_below_the_sites(results):
         ({"model": "lstm", "metric": "kge"}, r"`metric` must be one of \['nse'\]"),
         ({"model": "lstm", "sites": SITES.iloc[:2]}, "no entry for 2 of 4 sites, .*'03'"),
         ({"model": "lstm", "sites": SITES[["lat"]]}, r"no column \['lon'\]"),
+        ({"model": "lstm", "sites": SITES.assign(lat=np.nan)}, "None of the 4 sites has a place"),
         ({"model": "lstm", "sites": SITES.assign(lat=5e6)}, "`lat` of site '01' is 5e.06"),
         ({"model": "lstm", "sites": SITES.assign(lon=-999.0)}, "`lon` of site '01' is -999"),
     ],
@@ -222,7 +223,7 @@ def test_a_site_without_fold_is_never_tested(panel):
     display = SplitMapDisplay.from_folds(panel, {"01": 1, "02": 2, "03": 1})
     assert display.test_folds.isna().tolist() == [False, False, False, True]
     texts = [text.get_text() for text in display.plot().ax_.get_legend().get_texts()]
-    assert texts == ["never tested (n=1)", "1.0 (n=2)", "2.0 (n=1)"]
+    assert texts == ["never tested (n=1)", "1 (n=2)", "2 (n=1)"]
 
 
 @pytest.mark.parametrize(
