@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from stefaland_sk import plotting
 from stefaland_sk.encoders import get_weights_entry, load_encoder
 
 REPO = Path(__file__).resolve().parents[1]
@@ -88,6 +89,19 @@ def test_code_from_real_data_is_that_of_the_script():
     blocks = re.findall(r"```py\n(.*?)```", section, re.DOTALL)
     assert len(blocks) == 4
     assert [block for block in blocks if block not in script] == []
+
+
+def test_code_of_the_page_of_displays_runs_and_its_table_names_them_all(monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    text = (REPO / "docs" / "displays.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "displays.md", monkeypatch)
+    pyplot.close("all")
+    rows = re.findall(r"^\| .*\? \| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(plotting.__all__)
+    for name, makers in rows:
+        display = getattr(plotting, name)
+        assert all(hasattr(display, maker) for maker in re.findall(r"`(\w+)`", makers))
+    assert names["hidden"].variables[0] == "vp"
 
 
 @pytest.mark.slow

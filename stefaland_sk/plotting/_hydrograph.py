@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import check_number, check_option
-from stefaland_sk.data import Panel, align_target, is_long, period_mask, site_of_samples
-from stefaland_sk.metrics import site_scores
+from stefaland_sk._core import check_number
 
-from ._base import OBSERVED, by_name, colours_of, open_axes, site_by_time
+from ._base import OBSERVED, Display, colours_of, dress_time, heading, legend_above, with_unit
+from ._series import SitePredictions, SiteSeries, target_label
 
 
-class HydrographDisplay:
-    """Observed and predicted series of one site, with the rain above them.
+class HydrographDisplay(Display):
+    """Observed and predicted series of one site, with intervals, and the rain above them.
 
     Use `from_estimator` or `from_predictions` to make one.
 
@@ -29,6 +28,11 @@ class HydrographDisplay:
         One score per model, for the legend; its name says which metric it is.
     warmup : int, default=0
         First steps shown that are shaded, since no score counts them.
+    bounds : dict of str to DataFrame, default=None
+        By model, a DataFrame indexed by time with the columns ``"lower"`` and ``"upper"``, the
+        ends of an interval.
+    level : float, default=None
+        Share of the observations that the intervals are meant to hold, for the legend.
 
     Attributes
     ----------
@@ -44,6 +48,7 @@ class HydrographDisplay:
 
     See Also
     --------
+    FlowDurationDisplay : The same series, sorted.
     SiteScoreDisplay : All sites at once, as a distribution of scores.
 
     Examples
@@ -62,7 +67,20 @@ class HydrographDisplay:
     0.879
     """
 
-    def __init__(self, series, *, site, label="target", precipitation=None, scores=None, warmup=0):
+    _figsize = (9.0, 3.6)
+
+    def __init__(
+        self,
+        series,
+        *,
+        site,
+        label="target",
+        precipitation=None,
+        scores=None,
+        warmup=0,
+        bounds=None,
+        level=None,
+    ):
         if "observed" not in series or series.shape[1] < 2:
             raise ValueError(
                 "`series` must have the column 'observed' and one column per model; got "
@@ -75,6 +93,19 @@ class HydrographDisplay:
         self.precipitation = precipitation
         self.scores = scores
         self.warmup = warmup
+        self.bounds = bounds or {}
+        self.level = check_level(level)
+
+    @property
+    def coverage(self):
+        """Share of the observations inside the interval of each model, without warm-up."""
+        observed = self.series["observed"].iloc[self.warmup :].dropna()
+        inside = {}
+        for name, bounds in self.bounds.items():
+            ends = bounds.reindex(observed.index).dropna()
+            seen = observed[ends.index]
+            inside[name] = ((seen >= ends["lower"]) & (seen <= ends["upper"])).mean()
+        return pd.Series(inside, name="coverage", dtype=float)
 
     @classmethod
     def from_predictions(
@@ -88,6 +119,8 @@ class HydrographDisplay:
         metric="nse",
         label="target",
         precipitation=None,
+        intervals=None,
+        level=None,
     ):
         """Make a Display from a target and the predictions of one or more models.
 
@@ -110,7 +143,14 @@ class HydrographDisplay:
         label : str, default="target"
             What stands at the axis, such as ``"runoff [mm/d]"``.
         precipitation : Series indexed by time, default=None
-            Precipitation of the site, drawn from the top.
+            Precipitation of the site, drawn from the top; its unit is that of
+            ``precipitation.attrs["units"]``.
+        intervals : pair of array-likes, or dict of str to such a pair, default=None
+            Lower and upper bound, each of a form that `y_pred` may have: of the only model, or
+            by the name of the model.
+        level : float, default=None
+            Share of the observations that the intervals are meant to hold, such as 0.9; it
+            stands in the legend beside the share that they do hold.
 
         Returns
         -------
@@ -122,8 +162,8 @@ class HydrographDisplay:
         TypeError
             If a target has no labels.
         ValueError
-            If the site or the period is not there, shapes disagree, or a prediction is
-            missing on an observed step.
+            If the site or the period is not there, shapes disagree, a prediction is
+            missing on an observed step, an interval is no pair, or its ends are swapped.
 
         Examples
         --------
@@ -134,30 +174,22 @@ class HydrographDisplay:
         >>> HydrographDisplay.from_predictions(flow, [1.0, 2.0, 2.0]).frame()["predicted"].tolist()
         [1.0, 2.0, 2.0]
         """
-        check_number("warmup", warmup, low=0, integer=True)
-        observed = site_by_time(y_true, "y_true")
-        site = _choose_site(observed, site)
-        observed = observed.loc[[site]]
-        columns, scores = {"observed": observed.loc[site]}, {}
-        for name, values in by_name(y_pred).items():
-            predicted = site_by_time(values, f"y_pred[{name!r}]", like=y_true)
-            if site not in predicted.index:
-                raise ValueError(f"The prediction {name!r} has no site {site!r}.")
-            predicted = predicted.loc[[site]].reindex(columns=observed.columns)
-            columns[name] = predicted.loc[site]
-            table = site_scores(observed, predicted, [metric], warmup=warmup, period=period)
-            scores[name] = table.loc[site, metric]
-        series = pd.DataFrame(columns).rename_axis("time")
-        shown = _steps_shown(series.index, period)
+        record = SiteSeries(y_true, y_pred, site=site, period=period, warmup=warmup)
+        series, shown = record.frame, record.is_shown
         if precipitation is not None:
+            units = precipitation.attrs.get("units")
             precipitation = precipitation.reindex(series.index[shown]).rename("precipitation")
+            precipitation.attrs["units"] = units
+        bounds = {} if intervals is None else record.bounds(intervals)
         return cls(
             series[shown],
-            site=site,
+            site=record.site,
             label=label,
             precipitation=precipitation,
-            scores=pd.Series(scores, name=metric),
+            scores=record.scores(metric),
             warmup=int(shown[:warmup].sum()),
+            bounds={name: frame[shown] for name, frame in bounds.items()},
+            level=level,
         )
 
     @classmethod
@@ -173,6 +205,7 @@ class HydrographDisplay:
         metric="nse",
         label=None,
         precipitation=None,
+        level=None,
     ):
         """Make a Display by letting fitted estimators predict one site.
 
@@ -197,6 +230,10 @@ class HydrographDisplay:
             What stands at the axis; None takes name and unit from y, where it has them.
         precipitation : str, default=None
             Forcing variable of X to draw from the top, such as ``"prcp"``.
+        level : float, default=None
+            Draw the interval between two quantiles that should hold this share of the
+            observations, 0.9 for those of 5 and 95 %, of each estimator that predicts
+            quantiles.
 
         Returns
         -------
@@ -208,7 +245,8 @@ class HydrographDisplay:
         TypeError
             If X has no time axis.
         ValueError
-            If the site, the period or the variable is not there.
+            If the site, the period or the variable is not there, or `level` is given and no
+            estimator predicts quantiles.
 
         Examples
         --------
@@ -221,23 +259,20 @@ class HydrographDisplay:
         >>> display.frame().shape
         (730, 2)
         """
-        models = estimator if isinstance(estimator, dict) else {_name_of(estimator): estimator}
-        observed = _label_target(y, X)
-        site = _choose_site(observed, site)
-        part = _select_site(X, site)
-        if warmup is None:
-            warmup = max((getattr(model, "warmup", 0) or 0 for model in models.values()), default=0)
+        made = SitePredictions(estimator, X, y, site)
+        intervals = None
+        if check_level(level) is not None:
+            intervals = _intervals(made, level)
         return cls.from_predictions(
-            observed.loc[[site]],
-            {
-                name: _label(model.predict(part), part).reindex(columns=observed.columns)
-                for name, model in models.items()
-            },
+            made.y_true,
+            made.y_pred,
             period=period,
-            warmup=warmup,
+            warmup=made.warmup(warmup),
             metric=metric,
-            label=_axis_label(y) if label is None else label,
-            precipitation=None if precipitation is None else _forcing_series(part, precipitation),
+            label=target_label(y) if label is None else label,
+            precipitation=None if precipitation is None else made.forcing(precipitation),
+            intervals=intervals,
+            level=level,
         )
 
     def frame(self):
@@ -246,10 +281,13 @@ class HydrographDisplay:
         Returns
         -------
         DataFrame of shape (n_times, n_columns)
-            Indexed by time: ``observed``, one column per model and, where it was given,
+            Indexed by time: ``observed``, one column per model, ``NAME lower`` and
+            ``NAME upper`` of a model with an interval and, where it was given,
             ``precipitation``.
         """
-        parts = [self.series] if self.precipitation is None else [self.series, self.precipitation]
+        parts = [self.series, *(b.add_prefix(f"{name} ") for name, b in self.bounds.items())]
+        if self.precipitation is not None:
+            parts.append(self.precipitation)
         return pd.concat(parts, axis=1)
 
     def plot(self, ax=None, *, colors=None, yscale="linear"):
@@ -276,7 +314,7 @@ class HydrographDisplay:
         ValueError
             If `colors` names a model that is not shown.
         """
-        self.ax_, self.figure_ = open_axes(ax, type(self).__name__, figsize=(9.0, 3.6))
+        self._open(ax)
         models = self.series.columns.drop("observed")
         colours = colours_of(list(models), colors)
         time = self.series.index
@@ -287,24 +325,29 @@ class HydrographDisplay:
             self.ax_.plot(
                 time, self.series[name], color=colours[name], lw=1.2, label=self._legend(name)
             )
+        for name, bounds in self.bounds.items():
+            self.ax_.fill_between(
+                bounds.index,
+                bounds["lower"],
+                bounds["upper"],
+                color=colours[name],
+                alpha=0.25,
+                lw=0,
+                zorder=1,
+                label=self._legend_of_interval(name),
+            )
         if self.warmup:
-            self.ax_.axvspan(time[0], time[self.warmup - 1], color="0.92", lw=0, label="warm-up")
+            end = time[self.warmup - 1]
+            self.ax_.axvspan(time[0], end, color="0.92", lw=0, zorder=0, label="warm-up")
         self.ax_.set_yscale(yscale)
         if yscale == "linear":
             self.ax_.set_ylim(bottom=min(0.0, float(np.nanmin(self.series.to_numpy()))))
-        self.ax_.set_xlim(time[0], time[-1])
+        dress_time(self.ax_, time)
         self.ax_.set_ylabel(self.label)
-        self.ax_.set_title(f"site {self.site}", loc="left", fontsize="medium")
+        heading(self.ax_, f"site {self.site}")
         if self.precipitation is not None:
             self._draw_precipitation()
-        self.ax_.legend(
-            loc="lower right",
-            bbox_to_anchor=(1.0, 1.0),  # above the axes, where no series runs
-            ncols=4,
-            frameon=False,
-            fontsize="small",
-            handlelength=1.4,
-        )
+        legend_above(self.ax_)
         return self
 
     def _legend(self, name):
@@ -312,6 +355,13 @@ class HydrographDisplay:
         if self.scores is None or not np.isfinite(self.scores.get(name, np.nan)):
             return name
         return f"{name} ({str(self.scores.name).upper()} {self.scores[name]:.2f})"
+
+    def _legend_of_interval(self, name):
+        """Name an interval with its nominal and its observed coverage."""
+        nominal = "interval" if self.level is None else f"{100 * self.level:.3g} % interval"
+        of = f" of {name}" if len(self.bounds) > 1 else ""
+        covered = self.coverage[name]
+        return f"{nominal}{of}" + (f" (holds {100 * covered:.0f} %)" if covered >= 0 else "")
 
     def _draw_precipitation(self):
         """Hang bars from the top, in the upper third, and keep the flow below them."""
@@ -324,74 +374,33 @@ class HydrographDisplay:
         top.set_ylim(3.2 * max(float(values.max()), 1e-6), 0.0)
         top.set_yticks([0.0, float(f"{values.max():.1g}")])
         top.spines[["top", "left", "bottom"]].set_visible(False)
-        top.set_ylabel("precipitation", loc="top", fontsize="small")
+        label = with_unit("precipitation", self.precipitation.attrs.get("units"))
+        top.set_ylabel(label, loc="top", fontsize="small")
 
 
-def _steps_shown(time, period):
-    """Mark the steps of a period; all without one."""
-    if period is None:
-        return np.ones(len(time), dtype=bool)
-    return period_mask(time, period, "period")
+def check_level(level):
+    """Raise unless a level is None or a share above 0 and below 1."""
+    check_number("level", level, low=0, high=1, none=True, open_low=True)
+    if level == 1:
+        raise ValueError("`level` must be below 1: no interval holds everything.")
+    return level
 
 
-def _choose_site(observed, site):
-    """Check the site asked for, or take the first that has an observation."""
-    if site is None:
-        labelled = observed.index[observed.notna().any(axis=1)]
-        if not len(labelled):
-            raise ValueError("No site of `y_true` has an observation.")
-        return labelled[0]
-    if site not in observed.index:
+def _intervals(made, level):
+    """Ask the estimators that predict quantiles for the ends of an interval."""
+    ends = (0.5 - level / 2, 0.5 + level / 2)
+    found, refusal = {}, None
+    for name, model in made.models.items():
+        try:
+            values = model.predict_quantiles(made.part, quantiles=ends)
+        except AttributeError as error:  # no such method, or fitted without quantiles
+            refusal = error
+            continue
+        found[name] = tuple(made.label(values[..., i]) for i in range(2))
+    if not found:
         raise ValueError(
-            f"There is no site {site!r} among the {len(observed)} sites, for example "
-            f"{list(observed.index[:3])}. Site identifiers are strings."
-        )
-    return site
-
-
-def _name_of(estimator):
-    """Class name of an estimator, of a pipeline's last step."""
-    steps = getattr(estimator, "steps", None)
-    return type(steps[-1][1] if steps else estimator).__name__
-
-
-def _label_target(y, X):
-    """Name the sites and times of a target after those of X."""
-    if isinstance(X, Panel) and X.time is not None:
-        return X.label(align_target(y, X))
-    if is_long(X):
-        return _label(y, X)
-    raise TypeError(
-        "A hydrograph needs a Panel with a time axis, or a DataFrame indexed by site and time; got "
-        f"{type(X).__name__}."
-    )
-
-
-def _label(values, X):
-    """Bring values that are aligned with X to one row per site, one column per time."""
-    if isinstance(X, Panel):
-        return X.label(values)
-    return site_by_time(pd.Series(np.asarray(values, dtype=float), index=X.index), "y")
-
-
-def _select_site(X, site):
-    """Take the samples of one site."""
-    if isinstance(X, Panel):
-        return X.select([site])
-    samples = site_of_samples(X)
-    return X[samples.codes == samples.ids.get_loc(site)]
-
-
-def _forcing_series(part, name):
-    """Give one forcing variable of the only site of a panel or a long table."""
-    if isinstance(part, Panel):
-        return pd.Series(part.variable(name)[0], index=part.time)
-    check_option("precipitation", name, list(part.columns))
-    return part[name].droplevel([level for level in part.index.names if level != "time"])
-
-
-def _axis_label(y):
-    """Name of a target with its unit, as far as the target itself tells."""
-    name = getattr(y, "name", None) or getattr(y, "attrs", {}).get("name") or "target"
-    unit = getattr(y, "attrs", {}).get("units")
-    return f"{name} [{unit}]" if unit else str(name)
+            f"`level`={level} needs an estimator that predicts quantiles, such as one fitted with "
+            f"distribution='quantiles'; got {list(made.models)}. Intervals from elsewhere go into "
+            "`from_predictions(..., intervals=(lower, upper))`."
+        ) from refusal
+    return found

@@ -3,13 +3,23 @@
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import check_option
-from stefaland_sk.metrics import METRICS, site_scores
+from stefaland_sk.metrics import site_scores
 
-from ._base import by_name, colours_of, open_axes, site_by_time
+from ._base import (
+    DASHES,
+    Display,
+    check_limits,
+    colours_of,
+    legend_beside,
+    marks_of,
+    metric_label,
+    metric_limits,
+)
+from ._series import by_name, site_by_time
+from ._tables import need_columns, need_unique, need_value, select_results
 
 
-class SiteScoreDisplay:
+class SiteScoreDisplay(Display):
     """Empirical distribution of per-site scores, one curve per model.
 
     A median says how a model does at the typical site; the curve also shows at how many
@@ -51,22 +61,13 @@ class SiteScoreDisplay:
     {'a': 0.4, 'b': 0.6}
     """
 
+    _figsize = (7.4, 3.8)
+
     def __init__(self, scores, *, metric):
-        absent = {"model", "site", "value"} - set(scores.columns)
-        if absent:
-            raise ValueError(
-                "`scores` must have the columns model, site and value; it lacks "
-                f"{sorted(absent)}. Use `SiteScoreDisplay.from_results` for a results table."
-            )
-        twice = scores.duplicated(["model", "site"])
-        if twice.any():
-            model, site = scores.loc[twice, ["model", "site"]].iloc[0]
-            raise ValueError(
-                f"`scores` has several rows for model {model!r} at site {site!r}. Use "
-                "`SiteScoreDisplay.from_results`, which averages seeds."
-            )
-        if not np.isfinite(scores["value"]).any():
-            raise ValueError("No site has a score: all values are NaN.")
+        advice = " Use `SiteScoreDisplay.from_results` for a results table; it averages seeds."
+        need_columns(scores, ["model", "site", "value"], "scores", advice)
+        need_unique(scores, ["model", "site"], "scores", advice)
+        need_value(scores)
         self.scores = scores[["model", "site", "value"]].reset_index(drop=True)
         self.metric = metric
 
@@ -114,17 +115,7 @@ class SiteScoreDisplay:
         >>> SiteScoreDisplay.from_results(results).frame()["value"].tolist()
         [0.6]
         """
-        absent = {"model", "site", "metric", "value"} - set(results.columns)
-        if absent:
-            raise ValueError(f"`results` lacks the columns {sorted(absent)}.")
-        check_option("metric", metric, list(results["metric"].unique()))
-        results = results[results["metric"] == metric]
-        if "protocol" in results:
-            results = _one_protocol(results, protocol)
-        there = list(results["model"].unique())
-        models = there if models is None else [check_option("models", m, there) for m in models]
-        means = results.groupby(["model", "site"], sort=False)["value"].mean()
-        return cls(means.loc[models].reset_index(), metric=metric)
+        return cls(select_results(results, metric, protocol, models), metric=metric)
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, metric="nse", **options):
@@ -212,15 +203,14 @@ class SiteScoreDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If `colors` names a model that is not shown.
+            If `colors` names a model that is not shown, or `xlim` is no range.
         """
-        self.ax_, self.figure_ = open_axes(ax, type(self).__name__, figsize=(7.4, 3.8))
+        xlim = check_limits("xlim", xlim) or metric_limits(self.metric)
+        self._open(ax)
         medians = self.medians
-        colours = colours_of(list(medians.index), colors)
+        names = list(medians.index)
+        colours, dashes = colours_of(names, colors), marks_of(names, DASHES)
         frame = self.frame().dropna(subset="value")
-        metric = METRICS.get(self.metric)
-        if xlim is None and metric is not None and metric.optimum == 1.0:
-            xlim = (0.0, 1.0)
         for name, part in frame.groupby("model", sort=False):
             label = f"{name}: {medians[name]:.2f} (n={len(part)})"
             # The curve starts at zero below its lowest site and goes on at one above its highest.
@@ -228,47 +218,19 @@ class SiteScoreDisplay:
             fractions = np.r_[0.0, part["fraction"], 1.0]
             values[-1] = xlim[1] if xlim else values[-2]
             self.ax_.plot(
-                values, fractions, drawstyle="steps-post", color=colours[name], lw=1.6, label=label
+                values,
+                fractions,
+                drawstyle="steps-post",
+                color=colours[name],
+                ls=dashes[name],
+                lw=1.6,
+                label=label,
             )
         if xlim is not None:
             self.ax_.set_xlim(*xlim)
         self.ax_.set_ylim(0.0, 1.0)
         self.ax_.axhline(0.5, color="0.8", lw=0.8, zorder=0)
-        self.ax_.set_xlabel(_axis_label(self.metric))
+        self.ax_.set_xlabel(metric_label(self.metric))
         self.ax_.set_ylabel("share of sites with a lower score")
-        self.ax_.legend(
-            title="median over sites",
-            loc="upper left",
-            bbox_to_anchor=(1.02, 1.0),  # beside the axes: curves may run anywhere inside
-            frameon=False,
-            fontsize="small",
-            alignment="left",
-        )
+        legend_beside(self.ax_, "median over sites")
         return self
-
-
-def _one_protocol(results, protocol):
-    """Keep the rows of one protocol; with none chosen there may be only one."""
-    there = list(results["protocol"].unique())
-    if protocol is not None:
-        check_option("protocol", protocol, there)
-        return results[results["protocol"] == protocol]
-    if len(there) > 1:
-        raise ValueError(
-            f"`results` holds several protocols: {there}. Choose one with `protocol=`; their "
-            "sites and splits differ, so one curve must not mix them."
-        )
-    return results
-
-
-def _axis_label(name):
-    """Name a metric in words, with an arrow towards the better side where there is one."""
-    metric = METRICS.get(name)
-    if metric is None:
-        return name
-    title = f"{metric.title or name} [%]" if metric.unit == "%" else metric.title or name
-    arrows = {
-        True: f"{title}  (better \N{RIGHTWARDS ARROW})",
-        False: f"{title}  (\N{LEFTWARDS ARROW} better)",
-    }
-    return arrows.get(metric.greater_is_better, title)

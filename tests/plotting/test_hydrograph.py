@@ -1,6 +1,5 @@
 """The hydrograph shows the numbers it was given, whatever form they came in."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ from stefaland_sk.data import Panel
 from stefaland_sk.metrics import nse
 from stefaland_sk.plotting import HydrographDisplay
 
-mpl.use("Agg")
 TIME = pd.date_range("2000-10-01", periods=60, name="time")
 SITES = pd.Index(["01013500", "01022500"], name="site")
 
@@ -42,12 +40,6 @@ def panel(flow):
     rain = np.random.default_rng(1).gamma(1.0, 3.0, (2, 60, 1))
     sites = pd.DataFrame({"region": ["a", "b"]}, index=SITES)
     return Panel(forcing=rain, time=TIME, forcing_names=["prcp"], sites=sites)
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def test_frame_holds_what_was_given(flow):
@@ -166,7 +158,7 @@ def test_a_series_without_time_is_an_error():
 
 
 def test_a_table_without_time_has_no_hydrograph(panel):
-    with pytest.raises(TypeError, match="needs a Panel with a time axis"):
+    with pytest.raises(TypeError, match="series of a site needs a Panel with a time axis"):
         HydrographDisplay.from_estimator(TwiceTheRain(), np.ones((2, 3)), [1.0, 2.0])
 
 
@@ -184,3 +176,80 @@ def test_an_unknown_colour_name_is_an_error(flow):
 def test_series_need_an_observed_column_and_a_model():
     with pytest.raises(ValueError, match="must have the column 'observed'"):
         HydrographDisplay(pd.DataFrame({"a": [1.0]}), site="01013500")
+
+
+class Quantiles(TwiceTheRain):
+    """A model that is sure to within a factor of its rain."""
+
+    def predict_quantiles(self, X, quantiles):
+        return self.predict(X)[..., None] * np.asarray(quantiles)
+
+
+def test_intervals_are_kept_beside_their_model(flow):
+    predicted = flow.fillna(1.0)
+    display = HydrographDisplay.from_predictions(
+        flow, {"a": predicted, "b": predicted}, intervals={"b": (predicted - 1, predicted + 1)}
+    )
+    frame = display.frame()
+    assert list(frame) == ["observed", "a", "b", "b lower", "b upper"]
+    np.testing.assert_allclose(frame["b upper"] - frame["b lower"], 2.0)
+
+
+def test_coverage_counts_observed_days_without_warmup(flow):
+    lower, upper = flow.fillna(0.0) - 1.0, flow.fillna(0.0) + 1.0
+    upper.iloc[1, 20:31] = lower.iloc[1, 20:31] = -5.0
+    upper.iloc[1, 2] = lower.iloc[1, 2] = -5.0  # in the warm-up
+    display = HydrographDisplay.from_predictions(
+        flow, flow.fillna(0.0), intervals=(lower, upper), warmup=4, level=0.9
+    )
+    assert display.coverage["predicted"] == pytest.approx(1 - 11 / 55)
+    labels = [text.get_text() for text in display.plot().ax_.get_legend().get_texts()]
+    assert "90 % interval (holds 80 %)" in labels
+    assert len(display.ax_.collections) == 1
+
+
+def test_from_estimator_asks_for_the_quantiles_of_a_level(panel, flow):
+    models = {"sure": TwiceTheRain(), "unsure": Quantiles()}
+    display = HydrographDisplay.from_estimator(models, panel, flow, level=0.8)
+    frame = display.frame()
+    assert "sure lower" not in frame
+    np.testing.assert_allclose(frame["unsure lower"], 0.1 * frame["unsure"], rtol=1e-6)
+    np.testing.assert_allclose(frame["unsure upper"], 0.9 * frame["unsure"], rtol=1e-6)
+
+
+def test_a_level_without_quantiles_is_an_error(panel, flow):
+    with pytest.raises(ValueError, match=r"`level`=0.8 needs an estimator that predicts quantiles"):
+        HydrographDisplay.from_estimator(TwiceTheRain(), panel, flow, level=0.8)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "message"),
+    [
+        ({"b": (0, 1)}, r"`intervals` must be one of \['a'\]"),
+        (3.0, "`intervals` of 'a' must be a pair.* got float"),
+        ((1, 2, 3), "must be a pair.* got tuple of length 3"),
+    ],
+)
+def test_intervals_must_be_pairs_of_models_shown(flow, intervals, message):
+    with pytest.raises(ValueError, match=message):
+        HydrographDisplay.from_predictions(flow, {"a": flow.fillna(0.0)}, intervals=intervals)
+
+
+def test_swapped_ends_are_found(flow):
+    swapped = (flow.fillna(0.0) + 1, flow.fillna(0.0))
+    with pytest.raises(ValueError, match="lower bound of 'predicted' lies above .* 2000-10-01"):
+        HydrographDisplay.from_predictions(flow, flow.fillna(0.0), intervals=swapped)
+
+
+def test_a_level_is_a_share_below_one(flow):
+    with pytest.raises(ValueError, match="`level` must be below 1"):
+        HydrographDisplay.from_predictions(flow, flow.fillna(0.0), level=1.0)
+    with pytest.raises(ValueError, match="`level` must lie in"):
+        HydrographDisplay.from_predictions(flow, flow.fillna(0.0), level=90)
+
+
+def test_precipitation_has_the_unit_of_the_panel(panel, flow):
+    X = panel.assign(units={"prcp": "mm/d"})
+    display = HydrographDisplay.from_estimator(TwiceTheRain(), X, flow, precipitation="prcp").plot()
+    labels = [ax.get_ylabel() for ax in display.figure_.axes]
+    assert "precipitation [mm/d]" in labels
