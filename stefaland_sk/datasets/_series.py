@@ -87,7 +87,9 @@ class CsvFiles(SiteFiles):
             frame.index = pd.DatetimeIndex(pd.to_datetime(frame.pop(self.date)), name="time")
             return frame.astype(np.float64)
         except ValueError as error:
-            raise ValueError(f"{file} holds something that is no number or date: {error}.") from error
+            raise ValueError(
+                f"{file} holds something that is no number or date: {error}."
+            ) from error
 
 
 class NetcdfFiles(SiteFiles):
@@ -194,4 +196,6 @@ def _date(text, file):
     try:
         return pd.Timestamp(text.decode("utf-8")).normalize()
     except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is empty or has no dates where they should be: {error}.") from error
+        raise ValueError(
+            f"{file} is empty or has no dates where they should be: {error}."
+        ) from error

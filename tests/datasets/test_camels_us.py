@@ -250,7 +250,7 @@ def test_signatures_stand_in_the_site_table_only(official):
 
 
 def test_signature_as_an_attribute_warns(official):
-    with pytest.warns(LeakageWarning, match=r"\['q_mean'\] are computed from observed runoff"):
+    with pytest.warns(LeakageWarning, match=r"\['q_mean'\] stand for a target or are computed"):
         X, _ = load_camels_us(official, attributes=["elev_mean", "q_mean"])
     assert X.attribute_names == ["elev_mean", "q_mean"]
     assert X.groups["hydrology"] == ["q_mean"]
