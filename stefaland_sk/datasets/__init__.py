@@ -4,6 +4,7 @@ from stefaland_sk.datasets._camels_gb import load_camels_gb
 from stefaland_sk.datasets._camels_us import load_camels_us
 from stefaland_sk.datasets._caravan import load_caravan
 from stefaland_sk.datasets._corpus_file import load_corpus
+from stefaland_sk.datasets._fetch import fetch_dataset
 from stefaland_sk.datasets._gridded import load_gridded
 from stefaland_sk.datasets._ismn import load_ismn
 from stefaland_sk.datasets._mopex import load_mopex
@@ -15,6 +16,7 @@ from stefaland_sk.datasets._synthetic import CatchmentTruth, make_catchments
 __all__ = [
     "PANEL_KINDS",
     "CatchmentTruth",
+    "fetch_dataset",
     "find_kind",
     "load_camels_gb",
     "load_camels_us",
