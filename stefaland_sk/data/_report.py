@@ -115,8 +115,9 @@ def check_panel(panel, target=None):
     for rule in RULES:
         found += rule(panel, facts, records)
     for name, unit, facts.target in targets:
+        own = records if len(targets) == 1 else record_table(panel, facts)
         for rule in TARGET_RULES:
-            found += rule(panel, facts, records, name, unit)
+            found += rule(panel, facts, own, name, unit)
     return PanelReport(found, title, records)
 
 

@@ -151,10 +151,7 @@ def find_file(path):
 def find_table(file, table=None):
     """Find the table of properties that belongs to a netCDF file; None if there is none."""
     if table is not None:
-        table = as_path(table)
-        if not table.is_file():
-            raise FileNotFoundError(f"There is no table of attributes {str(table)!r}.")
-        return table
+        return as_path(table)
     for stem in (f"{file.stem}_attributes", "attributes", "attributes_caravan_hydroatlas"):
         for ending in (".parquet", ".csv"):
             if (file.parent / f"{stem}{ending}").is_file():

@@ -179,10 +179,10 @@ def _as_dates(digits, file):
     """Make dates of eight characters, in which blanks may stand for zeros."""
     digits = np.where(digits == b" ", b"0", digits)
     text = np.ascontiguousarray(digits).view("S8")[:, 0].astype("U8")
-    try:
-        return pd.to_datetime(text, format="%Y%m%d")
-    except ValueError as error:
-        raise _not_dly(file, error) from error
+    dates = pd.to_datetime(text, format="%Y%m%d", errors="coerce")
+    if dates.hasnans:
+        raise _not_dly(file, f"{text[dates.isna()][0]!s} is no date")
+    return dates
 
 
 def _not_dly(file, why):

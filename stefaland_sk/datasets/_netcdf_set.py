@@ -69,7 +69,7 @@ def open_set(file, table=None, *, name=None, target=None, rename=None, units=Non
     columns, found_units = Columns(), {}
     for here, there in ours.items():
         columns[here], found_units[here] = _convert(data[there], here, units or {}, file)
-    leaks = set(target_derived(ours)) | {n for n in ours if _is_moisture(n)} | {target}
+    leaks = {*target_derived(ours), target}
     inputs = {n: found_units[n] for n in ours if n not in leaks}
     default = [n for n in inputs if (known := known_variable(n)) and known.role == "forcing"]
     reader = NetcdfTable(data, columns, site_dim, time_dim)
@@ -140,7 +140,7 @@ def _choose_target(target, ours, file):
                 return here
         raise ValueError(f"`target` is {target!r}, which {file} lacks; it has {sorted(ours)}.")
     found = [n for n in ours if n in ("runoff", "discharge", "soil_moisture")]
-    found = found or [n for n in ours if _is_moisture(n) or n in target_derived(ours)]
+    found = found or [n for n in ours if n in target_derived(ours)]
     if len(found) != 1:
         what = f"{len(found)} variables could be it: {found}" if found else f"of {sorted(ours)}"
         raise ValueError(f"Say what is to be predicted in {file} by `target`; {what}.")
