@@ -11,7 +11,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from stefaland_sk.datasets import load_camels_us, make_catchments
+from stefaland_sk.datasets import PANEL_KINDS, find_kind, load_panel, make_catchments
 from stefaland_sk.datasets._corpus_file import read_site_list
 
 from ._fingerprint import library_version
@@ -70,10 +70,16 @@ def make_parser():
     check = commands.add_parser(
         "check",
         help="look for what usually goes wrong with data",
-        description="Read CAMELS-US (as distributed, or compact) and report gaps, impossible "
-        "values, wrong units and the like. Exits with 1 if it finds errors.",
+        description="Read a data set and report gaps, impossible values, wrong units and the "
+        f"like. Kinds: {', '.join(PANEL_KINDS)}. Exits with 1 if it finds errors.",
     )
-    check.add_argument("path", help="folder with the data")
+    check.add_argument("path", help="folder or file with the data")
+    check.add_argument(
+        "--kind", choices=PANEL_KINDS, metavar="KIND", help="kind of the data (default: seen)"
+    )
+    check.add_argument(
+        "--target", metavar="NAME", help="what is to be predicted, where there is a choice"
+    )
     check.set_defaults(function=_check)
     table = commands.add_parser(
         "table",
@@ -98,7 +104,11 @@ def _add_demo(commands):
         "synthetic catchments, in a few minutes. A run that was stopped goes on where it was "
         "when it is called again.",
     )
-    demo.add_argument("--data", metavar="PATH", help="folder with CAMELS-US; default: synthetic")
+    demo.add_argument(
+        "--data",
+        metavar="PATH",
+        help="data set, such as the folder of CAMELS-US; default: synthetic",
+    )
     demo.add_argument(
         "--out", default="demo-out", metavar="DIR", help="results (default: demo-out)"
     )
@@ -183,7 +193,9 @@ def _demo(options):
 
 def _check(options):
     """Report on data."""
-    X, y = _load(options.path)
+    choices = {} if options.target is None else {"target": options.target}
+    kind, X, y = _load(options.path, options.kind, **choices)
+    print(f"kind: {kind}")
     report = X.check(y)
     print(report)
     return 0 if report.ok else 1
@@ -215,7 +227,13 @@ def _protocol_and_data(options):
         protocol = PROTOCOLS["synthetic-pur"]
     else:
         listed = options.sites not in (None, "531", "all")
-        X, y = _load(options.data, sites=_read_sites(options.sites) if listed else None)
+        sites = {"sites": _read_sites(options.sites)} if listed else {}
+        kind, X, y = _load(options.data, **sites)
+        if y is None or X.time is None or "region" not in X.sites:
+            raise UsageError(
+                f"--data needs daily series with a target, at sites in regions; {options.data!r} "
+                f"is of the kind {kind!r} and has none."
+            )
         protocol = choose_protocol(X)
         if options.sites is not None:
             protocol = replace(protocol, sites="in_531" if options.sites == "531" else None)
@@ -250,12 +268,11 @@ def _adapt(protocol, options):
     return replace(protocol, period=tuple(f"{day:%Y-%m-%d}" for day in period))
 
 
-def _load(path, **choices):
-    """Read real data; a mistake becomes one line."""
-    if not Path(path).expanduser().is_dir():
-        raise UsageError(f"there is no folder {path!r}.")
+def _load(path, kind=None, **choices):
+    """Read real data and say of which kind they are; a mistake becomes one line."""
     try:
-        return load_camels_us(path, **choices)
+        kind = find_kind(path) if kind is None else kind
+        return kind, *load_panel(path, kind, **choices)
     except USER_MISTAKES as error:
         raise UsageError(one_line(error)) from error
 

@@ -55,6 +55,10 @@ _ROWS = [
     ("rh", "%", 0, 110, "forcing", (8, 110), "relative humidity"),
     ("spfh", "kg/kg", 0, 0.06, "forcing", (0.0002, 0.03), "specific humidity"),
     ("wind", "m/s", 0, 110, "forcing", (0.1, 25), "wind speed"),
+    ("wind_u", "m/s", -110, 110, "forcing", None, "wind towards the east"),
+    ("wind_v", "m/s", -110, 110, "forcing", None, "wind towards the north"),
+    ("srad_net", "W/m2", -200, 1400, "forcing", None, "net short-wave radiation"),
+    ("lrad_net", "W/m2", -500, 300, "forcing", None, "net long-wave radiation"),
     ("psurf", "Pa", 30000, 110000, "forcing", (45000, 108000), "air pressure at the surface"),
     ("swe", "mm", 0, 30000, "forcing", None, "snow water equivalent"),
     ("runoff", "mm/d", 0, 2000, "target", None, "runoff depth"),
@@ -103,6 +107,7 @@ SIGNATURES = frozenset(
         "runoff_ratio",
         "slope_fdc",
         "baseflow_index",
+        "baseflow_index_ceh",
         "stream_elas",
         "q5",
         "q95",
@@ -142,6 +147,7 @@ _TARGET_FAMILIES = re.compile(
     r"(dis|run|ria|riv|dor)_[a-z0-9]{2}_[a-z0-9]{3}"
     r"|(streamflow|discharge|runoff|q_?obs)_.+"
     r"|(average_)?smap(_.+)?"  # satellite soil moisture
+    r"|(sm|soil_moisture)_.+"  # of some depth
     r"|volumetric_soil_water_layer_\d(_.+)?|swvl\d"  # soil water of ERA5 and ERA5-Land
 )
 
@@ -184,7 +190,8 @@ def target_derived(names):
         Those named like streamflow or soil moisture (``runoff``, ``QObs``), like signatures of
         streamflow (``baseflow_index``), like the variables that HydroATLAS takes from modelled
         discharge (``dis_*``, ``run_*``, ``ria_*``, ``riv_*``, ``dor_*``), or like soil moisture
-        of a satellite or a land-surface model (``SMAP_*``, ``volumetric_soil_water_layer_*``).
+        of a satellite, a land-surface model or some depth (``SMAP_*``,
+        ``volumetric_soil_water_layer_*``, ``sm_*``).
         Upper and lower case are not told apart.
 
     Examples

@@ -22,8 +22,8 @@ def learned():
     """A model that knows: its attributes and forcing all follow from one number per site."""
     X = linked_panel(60)
     model = StefaLandTransformer(
-        d_model=16, patch=1, n_layers=1, n_heads=2, d_feedforward=32, d_embedding=8, window=20, span=(3, 8),
-        max_epochs=15, lr=1e-2, random_state=0, categorical=["class"],
+        d_model=16, patch=1, n_layers=1, n_heads=2, d_feedforward=32, d_embedding=8,
+        window=20, span=(3, 8), max_epochs=15, lr=1e-2, random_state=0, categorical=["class"],
     )  # fmt: skip
     return model.fit(X)
 
