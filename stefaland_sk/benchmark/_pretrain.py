@@ -21,6 +21,7 @@ _SIZES = {
         "d_feedforward": 512,
         "d_embedding": 64,
         "dropout": 0.1,
+        "patch": 1,
     },
 }
 # Options that are parameters of the transformer; one that is not given takes its default there.
@@ -76,7 +77,7 @@ def add_pretrain(commands):
         help="small trains on a CPU, reference is the model of the paper (default: small)",
     )  # fmt: skip
     model.add_argument("--window", type=int, metavar="DAYS", help="window (default: 365)")
-    model.add_argument("--patch", type=int, metavar="DAYS", help="days per token (default: 1)")
+    model.add_argument("--patch", type=int, metavar="DAYS", help="days per token (default: 4; 1 with --size reference)")
     model.add_argument("--decoder", choices=("lstm", "transformer"), help="default: lstm")
     model.add_argument("--sampler", choices=("exact", "code", "paper"), help="default: exact")
     model.add_argument(
