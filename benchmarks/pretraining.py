@@ -201,6 +201,7 @@ def make_panel(n_sites=N_SITES, n_years=N_YEARS, n_forcings=N_FORCINGS, n_attrib
 def transformer(n_epochs, **parameters):
     """Make a transformer with the batch size and the device of all measurements."""
     fixed = {"batch_size": BATCH, "max_epochs": n_epochs, "device": "cpu", "random_state": SEED}
+    fixed["patch"] = 1  # day by day, as the algorithm that is compared
     return StefaLandTransformer(**{**fixed, **parameters})
 
 

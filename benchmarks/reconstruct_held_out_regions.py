@@ -109,6 +109,7 @@ def one_region(panels, region, options):
         model = StefaLandTransformer.load(path)
     else:
         model = StefaLandTransformer(
+            patch=1,
             max_epochs=options.epochs,
             checkpoint=path.with_suffix(".unfinished"),
             precision=options.precision,

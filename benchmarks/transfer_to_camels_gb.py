@@ -38,7 +38,9 @@ def pretrain(data, path, epochs):
         data / "camels_us", forcings=["prcp", "tmean", "srad", "vp"], period=PERIOD
     )
     X = X[X.sites["in_531"].to_numpy()]
-    model = StefaLandTransformer(max_epochs=epochs, batch_size=32, random_state=0, verbose=1)
+    model = StefaLandTransformer(
+        patch=1, max_epochs=epochs, batch_size=32, random_state=0, verbose=1
+    )
     model.fit(X).save(path, licence="CC BY 4.0", citation="doi:10.5194/hess-21-5293-2017")
 
 

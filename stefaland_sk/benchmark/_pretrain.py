@@ -77,7 +77,12 @@ def add_pretrain(commands):
         help="small trains on a CPU, reference is the model of the paper (default: small)",
     )  # fmt: skip
     model.add_argument("--window", type=int, metavar="DAYS", help="window (default: 365)")
-    model.add_argument("--patch", type=int, metavar="DAYS", help="days per token (default: 4; 1 with --size reference)")
+    model.add_argument(
+        "--patch",
+        type=int,
+        metavar="DAYS",
+        help="days per token (default: 4; 1 with --size reference)",
+    )
     model.add_argument("--decoder", choices=("lstm", "transformer"), help="default: lstm")
     model.add_argument("--sampler", choices=("exact", "code", "paper"), help="default: exact")
     model.add_argument(
@@ -260,8 +265,7 @@ def _make_model(options, unfinished, distributed, verbose):
     if options.valid:
         given |= {"early_stopping": True, "validation_fraction": options.valid}
     return StefaLandTransformer(
-        **_SIZES[options.size],
-        **given,
+        **(_SIZES[options.size] | given),
         checkpoint=unfinished,
         distributed=distributed,
         verbose=verbose,
