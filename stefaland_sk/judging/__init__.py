@@ -1,0 +1,15 @@
+"""How far to trust a prediction where nobody has measured.
+
+Intervals calibrated on sites left out, how unlike a site is of all that were trained on,
+donors, ensembles, and what a model's skill hangs on: for any estimator that takes a panel,
+a long table or a plain table. Nothing here needs torch.
+"""
+
+from stefaland_sk.judging._conformal import ConformalBySite
+from stefaland_sk.judging._coverage import CoverageReport, coverage_report
+
+__all__ = [
+    "ConformalBySite",
+    "CoverageReport",
+    "coverage_report",
+]
