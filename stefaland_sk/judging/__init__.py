@@ -7,9 +7,16 @@ a long table or a plain table. Nothing here needs torch.
 
 from stefaland_sk.judging._conformal import ConformalBySite
 from stefaland_sk.judging._coverage import CoverageReport, coverage_report
+from stefaland_sk.judging._donor_curve import donor_scaling_curve
+from stefaland_sk.judging._donor_regressor import DonorRegressor
+from stefaland_sk.judging._donors import DonorSelection, DonorSelector
 
 __all__ = [
     "ConformalBySite",
     "CoverageReport",
+    "DonorRegressor",
+    "DonorSelection",
+    "DonorSelector",
     "coverage_report",
+    "donor_scaling_curve",
 ]

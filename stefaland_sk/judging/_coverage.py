@@ -200,7 +200,7 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
     >>> from stefaland_sk.datasets import make_catchments
     >>> from stefaland_sk.judging import coverage_report
     >>> X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
-    >>> report = coverage_report(X, y, 0.5 * y, y - 1e-9, confidence_level=0.9)
+    >>> report = coverage_report(X, y, 0.5 * y, 0.9 * y, confidence_level=0.9)
     >>> report.overall()["coverage"].tolist()
     [0.0]
     """
