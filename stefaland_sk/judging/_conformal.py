@@ -561,8 +561,8 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 found = [known for known in calibrations if abs(known - level) < 1e-9]
                 if not found:
                     raise ValueError(
-                        f"conformity='cqr' was calibrated for the levels {list(calibrations)}, not for "
-                        f"{level:g}. List it in `confidence_level` and fit again."
+                        "conformity='cqr' was calibrated for the levels "
+                        f"{list(calibrations)}, not for {level:g}. List it in `confidence_level` and fit again."
                     )
                 calibration, prediction = calibrations[found[0]], self._pair(quantiles, found[0])
             ends.append(

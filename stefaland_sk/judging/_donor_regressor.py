@@ -34,8 +34,8 @@ class DonorRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         How donors that lend count: by 1 / distance, or alike.
     scale_by : str or list of str, default=None
         Attributes, or forcing (its mean over the record), in whose proportion what is lent
-        grows: ``"area"`` for discharge [m3/s], ``"prcp"`` where the donors are wetter. Runoff [mm/d]
-        is per area already.
+        grows: ``"area"`` for discharge [m3/s], ``"prcp"`` where the donors are wetter. Runoff
+        [mm/d] is per area already.
     random_state : int, RandomState or None, default=None
         Seed of ``features="random"``.
 

@@ -60,7 +60,7 @@ class Lenders:
         days = np.where(at >= 0, self.values[donors][:, np.maximum(at, 0)], np.nan)
         mixed = _average(factors[:, None] * days, weights)
         usual = _average(factors[:, None] * self._day_means[donors], weights)
-        usual = usual[time.dayofyear.to_numpy() - 1]
+        usual = usual[time.day_of_year.to_numpy() - 1]
         return np.where(np.isnan(mixed), np.where(np.isnan(usual), mean, usual), mixed)
 
 
@@ -101,5 +101,5 @@ def _average(values, weights):
 
 def _means_by_day(values, time):
     """Give the mean of each site on each day of the year, of shape (n_sites, 366)."""
-    frame = pd.DataFrame(values.T).groupby(time.dayofyear.to_numpy()).mean()
+    frame = pd.DataFrame(values.T).groupby(time.day_of_year.to_numpy()).mean()
     return frame.reindex(range(1, 367)).to_numpy().T
