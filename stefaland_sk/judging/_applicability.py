@@ -144,8 +144,7 @@ class AreaOfApplicability(BaseEstimator):
         table = site_features(X, self.features, name)
         if len(table) < 2:
             raise ValueError(
-                f"{name} needs two training sites or more to compare; got n_samples = "
-                f"{len(table)}."
+                f"{name} needs two training sites or more to compare; got n_samples = {len(table)}."
             )
         values = table.to_numpy()
         self._scaling = site_scaling().fit(values)

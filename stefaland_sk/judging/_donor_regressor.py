@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from stefaland_sk._core import check_option
 from stefaland_sk.data import is_labelled, read_long, site_of_samples
 from stefaland_sk.judging._donors import DonorSelector
-from stefaland_sk.judging._samples import read_samples, read_target, take
+from stefaland_sk.judging._samples import default_score, read_samples, read_target, take
 from stefaland_sk.judging._transfer import Lenders
 
 
@@ -211,6 +211,23 @@ class DonorRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             part = take(X, rows)
             result[rows] = read_samples(part).rows(model.predict(part), "predict(X)")
         return samples.restore(result)
+
+    def score(self, X, y):
+        """Give the median NSE over sites, or R2 for a plain table.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites.
+        y : array-like
+            Observed target; NaN = not observed.
+
+        Returns
+        -------
+        float
+            The score; 1 is perfect.
+        """
+        return default_score(self, X, y)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "selector_")

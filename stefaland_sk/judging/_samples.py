@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import r2_score
 
 from stefaland_sk._core import check_number
 from stefaland_sk.data import (
@@ -15,6 +16,7 @@ from stefaland_sk.data import (
     site_of_samples,
     steps_into_segment,
 )
+from stefaland_sk.metrics import median_per_site
 from stefaland_sk.model_selection._labels import labels_per_site
 
 
@@ -128,6 +130,16 @@ def take(values, rows):
     if hasattr(values, "isel"):  # xarray
         return values.isel({"site" if "site" in values.dims else values.dims[0]: rows})
     return np.asarray(values)[rows]
+
+
+def default_score(estimator, X, y):
+    """Score as regressors do here: median NSE over sites, or R2 of a plain table."""
+    samples = read_samples(X)
+    if samples.kind != "table":
+        return median_per_site("nse", warmup=getattr(estimator, "warmup", 0) or 0)(estimator, X, y)
+    target = read_target(X, y, samples)[:, 0]
+    observed = np.isfinite(target)
+    return r2_score(target[observed], np.asarray(estimator.predict(X)).ravel()[observed])
 
 
 def read_regions(X, regions, asker, *, needed=True):
