@@ -33,6 +33,11 @@ class Samples(NamedTuple):
         """Number of sites."""
         return len(self.ids)
 
+    @property
+    def has_series(self):
+        """Whether a site has more than one value."""
+        return self.shape[0] * self.shape[1] > self.n_sites
+
     def rows(self, values, name, n_more=0):
         """Check values that are aligned with the samples; give them as (n_samples, k, ...)."""
         values = np.asarray(values, dtype=np.float64)
