@@ -13,6 +13,7 @@ from stefaland_sk.judging._compare_scores import N_PARTS, compare_scores
 from stefaland_sk.judging._conformity import SCORES
 from stefaland_sk.judging._coverage import coverage_report
 from stefaland_sk.judging._samples import (
+    as_indexable,
     read_regions,
     read_samples,
     read_target,
@@ -198,7 +199,13 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             self.estimator_ = self.estimator
         else:  # first, so that what is wrong with X or y is told by the model that reads it
             self.estimator_ = clone(self.estimator).fit(X, y)
+        X, y = as_indexable(X), as_indexable(y)
         samples = read_samples(X)
+        if samples.n_sites < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs sites to leave out; got n_samples = "
+                f"{samples.n_sites} site."
+            )
         observed = read_target(X, y, samples)
         seen = observed[np.isfinite(observed)]
         if isinstance(self.lower_bound, str):
@@ -225,9 +232,11 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if quantiles is not None:
             counted &= np.isfinite(quantiles).all(axis=-1)
         counted &= scored_steps(X, samples, warmup=self.warmup, period=self.period)
-        units = np.arange(samples.n_sites)
+        # In an order that does not depend on that of the sites; a site drawn twice is one unit.
+        labels = samples.ids
         if self.unit == "region":
-            units = pd.factorize(read_regions(X, self.regions, type(self).__name__))[0]
+            labels = [str(r) for r in read_regions(X, self.regions, type(self).__name__)]
+        units = pd.factorize(np.asarray(labels, dtype=object), sort=True)[0]
         self.n_units_ = len(np.unique(units[samples.site_count(counted) > 0]))
         for level in levels:
             self._check_units(level)
@@ -306,7 +315,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         quantiles = None
         if prefit:
             values, quantiles = self._predictions(self.estimator_, X, samples)
-            return values, quantiles, (samples.codes % N_PARTS)
+            return values, quantiles, _deal(samples)
         folds = site_splits(self.cv, X, y, type(self).__name__)
         for number, (train, test) in enumerate(folds):
             model = clone(self.estimator).fit(take(X, train), take(y, train))
@@ -318,7 +327,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     quantiles = np.full((*samples.shape, found[1].shape[-1]), np.nan)
                 quantiles[test] = found[1]
         if len(folds) == 1:
-            part = np.where(part < 0, -1, samples.codes % N_PARTS)
+            part = np.where(part < 0, -1, _deal(samples))
         return values, quantiles, part
 
     def _predictions(self, model, X, samples):
@@ -520,3 +529,9 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+def _deal(samples):
+    """Deal the sites of a single fold into parts, whatever their order."""
+    rank = pd.factorize(np.asarray(samples.ids, dtype=object), sort=True)[0]
+    return rank[samples.codes] % N_PARTS

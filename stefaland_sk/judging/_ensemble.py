@@ -7,7 +7,13 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.judging._samples import default_score, read_samples, read_target, take
+from stefaland_sk.judging._samples import (
+    as_indexable,
+    default_score,
+    read_samples,
+    read_target,
+    take,
+)
 from stefaland_sk.judging._splits import site_splits
 
 
@@ -171,6 +177,7 @@ class SiteEnsemble(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _weigh_by_skill(self, models, X, y):
         """Find the weights with the smallest squared error at sites left out."""
+        X, y = as_indexable(X), as_indexable(y)
         samples = read_samples(X)
         target = read_target(X, y, samples)
         predicted = np.full((*samples.shape, len(models)), np.nan)

@@ -39,9 +39,7 @@ def make_sites(n_sites, n_times=120, *, n_regions=4, seed=0, spread=0.3):
     size = spread * rng.gamma(4.0, 0.25, (n_sites, 1))
     flow = 0.5 * prcp * np.exp(size * rng.standard_normal(prcp.shape))
     time = pd.date_range("2000-10-01", periods=n_times, name="time")
-    table = pd.DataFrame(
-        {"area": rng.random(n_sites) + 1, "slope": rng.random(n_sites)}, index=ids
-    )
+    table = pd.DataFrame({"area": rng.random(n_sites) + 1, "slope": rng.random(n_sites)}, index=ids)
     region = [f"region {i % n_regions}" for i in range(n_sites)]
     sites = pd.DataFrame({"region": region, "lat": 40 + rng.random(n_sites) * 10}, index=ids)
     sites["lon"] = -100 + rng.random(n_sites) * 10

@@ -253,7 +253,11 @@ def test_it_is_cloned_pickled_searched_and_cross_validated(catchments):
     model = ConformalBySite(LinearComparator(lags=0, rolling=7, max_rows=500, random_state=0), cv=3)
     assert clone(model).set_params(estimator__alpha=2.0).get_params()["estimator__alpha"] == 2.0
     scores = cross_validate(
-        model, X, y, cv=SiteKFold(2, shuffle=False), scoring=median_per_site("nse"),
+        model,
+        X,
+        y,
+        cv=SiteKFold(2, shuffle=False),
+        scoring=median_per_site("nse"),
         return_estimator=True,
     )
     fitted = scores["estimator"][0]
