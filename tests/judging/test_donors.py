@@ -199,8 +199,8 @@ def test_what_is_missing_in_X_is_told(catchments):
         DonorSelector(2).fit(X).select(X.keep_variables(attributes=["area"]))
     with pytest.raises(ValueError, match=r"`exclude`='region' leaves for some"):
         DonorSelector(35, exclude="region").fit(X).select(X)
+    odd = X.assign(attributes=X.attributes.assign(slope=-1.0))
     with pytest.raises(ValueError, match="'slope' must be positive at each site; it is -1 at site"):
-        odd = X.assign(attributes=X.attributes.assign(slope=-1.0))
         DonorRegressor(scale_by="slope").fit(odd, y)
     with pytest.raises(ValueError, match=r"`scale_by` must be one of \['area', 'slope', 'prcp'\]"):
         DonorRegressor(scale_by="volume").fit(X, y)
