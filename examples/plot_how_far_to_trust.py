@@ -9,12 +9,12 @@ unlike all that were measured. The data are synthetic; nothing changes with real
 # %%
 # A region that nobody has measured
 # ---------------------------------
-# Four regions are known, one is held out and used at the end only, to see what was promised.
+# Three regions are known, one is held out and used at the end only, to see what was promised.
 
 from stefaland_sk.datasets import make_catchments
 from stefaland_sk.model_selection import LeaveRegionOut
 
-X, y = make_catchments(n_sites=60, n_years=3, n_regions=5, random_state=0)
+X, y = make_catchments(n_sites=40, n_years=2, n_regions=4, random_state=0)
 train, test = next(LeaveRegionOut().split(X))
 X_known, y_known, X_new, y_new = X[train], y.iloc[train], X[test], y.iloc[test]
 
@@ -28,7 +28,7 @@ from stefaland_sk import LinearComparator
 from stefaland_sk.judging import ConformalBySite
 
 model = ConformalBySite(
-    LinearComparator(max_rows=20_000, random_state=0),
+    LinearComparator(max_rows=5_000, random_state=0),
     confidence_level=0.9,
     conformity="auto",
     warmup=90,
@@ -67,7 +67,7 @@ from sklearn.frozen import FrozenEstimator
 
 from stefaland_sk import RandomForestComparator
 
-forest = RandomForestComparator(n_estimators=10, max_rows=20_000, random_state=0)
+forest = RandomForestComparator(n_estimators=5, max_samples=5_000, max_rows=5_000, random_state=0)
 naive = ConformalBySite(FrozenEstimator(forest.fit(X_known, y_known)), cv="prefit", warmup=90).fit(
     X_known, y_known
 )
