@@ -4,8 +4,8 @@
 
 Each region of CAMELS-US is held out in turn. The intervals of its basins are calibrated by leaving
 out the other regions in turn, so that nothing of the region is known: not to the model, not to
-its intervals. Every conformity score is tried on the same models; which of them is the default was
-chosen by the interval scores within the training regions, which are in the file as well.
+its intervals. Every conformity score is tried on the same models. The interval scores within the
+training regions, by which one may be chosen, are in the file as well.
 """
 
 import argparse
