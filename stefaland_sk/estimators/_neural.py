@@ -289,7 +289,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Apply the lower bound."""
         return values if self.lower_bound_ is None else np.maximum(values, self.lower_bound_)
 
-    def _run_nets(self, panel, give, n_values, ask=None):
+    def _run_nets(self, panel, give, n_values, ask=None, inputs=None):
         """Run all networks and average what they give, in the unit of the target.
 
         Parameters
@@ -302,6 +302,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
             Values per step.
         ask : callable, default=None
             ``ask(module, **inputs) -> raw output``; None calls the network.
+        inputs : tuple of two dict of str to Tensor, default=None
+            Series and static inputs of all sites, the same for all networks; None makes them
+            a few sites at a time.
 
         Returns
         -------
@@ -317,12 +320,14 @@ class NeuralPanelRegressor(BasePanelRegressor):
             sites = slice(first, first + n_at_once)
             part, runs = panel[sites], find_segments(present[sites])
             divisors = self.target_scale_.divisors(part)
-            inputs = None
+            own = None
+            if inputs is not None:
+                own = tuple({k: v[sites] for k, v in group.items()} for group in inputs)
             for number, net in enumerate(self.nets_):
-                if inputs is None or self._inputs_differ:
-                    inputs = self._make_inputs(part, number)
+                if own is None or (inputs is None and self._inputs_differ):
+                    own = self._make_inputs(part, number)
                 call = net.module_ if ask is None else partial(ask, net.module_)
-                self._run_net(call, inputs, runs, divisors, give, result[sites])
+                self._run_net(call, own, runs, divisors, give, result[sites])
         return result / np.float32(len(self.nets_)) if len(self.nets_) > 1 else result
 
     def _warn_before_predicting(self, panel):
