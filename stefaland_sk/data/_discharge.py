@@ -1,5 +1,7 @@
 """Runoff [mm/d] and discharge [m3/s]: the same water, over the area or through a section."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,7 @@ def site_areas(panel):
     Parameters
     ----------
     panel : Panel
-        Sites with ``area`` or ``area_gages2`` [km2, or as ``panel.units`` says].
+        Sites with ``area``, or else ``area_gages2`` [km2, or as ``panel.units`` says].
 
     Returns
     -------
@@ -35,9 +37,9 @@ def site_areas(panel):
     >>> site_areas(X).tolist()
     [2.5]
     """
-    for table, units in ((panel.attributes, panel.units), (panel.sites, {})):
-        name = next((name for name in _AREAS if name in table.columns), None)
-        if name is None:
+    tables = (panel.attributes, panel.units), (panel.sites, {})
+    for name, (table, units) in itertools.product(_AREAS, tables):
+        if name not in table.columns:
             continue
         change = unit_change(units.get(name) or "km2", "km2")
         if change is None:
