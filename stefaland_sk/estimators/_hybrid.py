@@ -235,6 +235,7 @@ class HybridRegressor(StefaLandRegressor):
     True
     """
 
+    _task = None  # what the model must predict, of presets
     # What StefaLandRegressor can do beside this and a physical model cannot.
     head = "lstm"
     distribution = target_transform = target_scale = None
@@ -363,6 +364,11 @@ class HybridRegressor(StefaLandRegressor):
             )
         chosen = {"dynamic": self.dynamic, "n_members": self.n_members}
         chosen = {k: v for k, v in chosen.items() if not (isinstance(v, str) and v == "auto")}
+        if self._task not in (None, spec.target[0]):
+            raise ValueError(
+                f"{type(self).__name__} predicts {self._task!r}, but the model in `physics` "
+                f"predicts {spec.target[0]!r}. Use HybridRegressor for other targets."
+            )
         return replace(spec, **chosen)
 
     def _fit(self, panel, target):

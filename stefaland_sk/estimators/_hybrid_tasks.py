@@ -4,20 +4,7 @@ from stefaland_sk.estimators._hybrid import HybridRegressor
 from stefaland_sk.estimators._soil_moisture import with_defaults
 
 
-class _TaskHybrid(HybridRegressor):
-    """Abstract: a hybrid whose model must predict a certain variable."""
-
-    def _make_spec(self):
-        spec = super()._make_spec()
-        if spec.target[0] != self._task:
-            raise ValueError(
-                f"{type(self).__name__} predicts {self._task!r}, but the model in `physics` "
-                f"predicts {spec.target[0]!r}. Use HybridRegressor for other targets."
-            )
-        return spec
-
-
-class HBVStreamflow(_TaskHybrid):
+class HBVStreamflow(HybridRegressor):
     """Predict streamflow by HBV, whose parameters a network gives: `HybridRegressor` with HBV.
 
     Takes the same parameters and has the same attributes as `HybridRegressor`; `physics` must be a
@@ -58,8 +45,8 @@ class HBVStreamflow(_TaskHybrid):
     __init__ = HybridRegressor.__init__
 
 
-class HybridSoilMoisture(_TaskHybrid):
-    """Predict soil moisture by a bucket, whose parameters a network gives.
+class HybridSoilMoisture(HybridRegressor):
+    """Predict soil moisture by a bucket under snow, whose parameters a network gives.
 
     Takes the same parameters and has the same attributes as `HybridRegressor`. What differs:
     ``physics="soil_bucket"``, and ``window=365, warmup=120``, since a layer of soil forgets sooner
