@@ -1,8 +1,9 @@
 """Draw what HBV, trained on flow alone, says of evaporation, snow and baseflow.
 
-Usage: python docs/draw_snow.py [docs/results/snow_and_evaporation.csv] [docs/figures/snow.png]
+Usage: python docs/draw_snow.py [--check]
 
-The rank correlations of the figure are printed, and written into docs/physics.md.
+Reads docs/results/snow_and_evaporation.csv, draws docs/figures/snow.png and writes the rank
+correlations into docs/physics.md.
 """
 
 import re
@@ -18,6 +19,8 @@ import pandas as pd
 
 REPO = Path(__file__).resolve().parents[1]
 PAGE = REPO / "docs" / "physics.md"
+RESULTS = REPO / "docs" / "results" / "snow_and_evaporation.csv"
+FIGURE = REPO / "docs" / "figures" / "snow.png"
 START, END = "<!-- snow: start -->", "<!-- snow: end -->"
 # Simulated, known from elsewhere, what the latter is.
 PAIRS = [
@@ -81,20 +84,16 @@ def lines_of(table):
 
 
 def main():
-    """Draw the figure and write the correlations into the page."""
-    source, target = [*map(Path, sys.argv[1:]), None, None][:2]
-    table = pd.read_csv(
-        source or REPO / "docs" / "results" / "snow_and_evaporation.csv",
-        comment="#",
-        dtype={"site": "str"},
-    )
-    draw(table).savefig(target or REPO / "docs" / "figures" / "snow.png", dpi=110)
-    text = "\n".join(lines_of(table))
-    print(text)
+    """Draw the figure and write the correlations into the page, or compare them with it."""
+    table = pd.read_csv(RESULTS, comment="#", dtype={"site": "str"})
+    text = f"{START}\n\n{chr(10).join(lines_of(table))}\n\n{END}"
     page = PAGE.read_text(encoding="utf-8")
     block = re.compile(re.escape(START) + ".*?" + re.escape(END), re.S)
-    page = block.sub(lambda _: f"{START}\n\n{text}\n\n{END}", page)
-    PAGE.write_text(page, encoding="utf-8")
+    written = block.sub(lambda _: text, page)
+    if "--check" in sys.argv:
+        sys.exit(written != page and f"{PAGE.name} is not what {RESULTS.name} says")
+    draw(table).savefig(FIGURE, dpi=110)
+    PAGE.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":
