@@ -393,9 +393,8 @@ class HybridRegressor(StefaLandRegressor):
         super()._prepare(panel, seed)
 
     def _fit_target_scale(self, target, panel):
-        if self.spec_.target[0] == "runoff":
-            prcp = panel.load().forcing[:, :, panel.forcing_names.index("prcp")]
-            warn_of_odd_runoff(target, np.nan_to_num(prcp))
+        if self.spec_.target[0] == "runoff" and "prcp" in self.spec_.forcings:
+            warn_of_odd_runoff(target, read_forcing(panel.load(), self, ["prcp"])[0].T)
         return TargetScale(None, None, 0.0, 1.0)  # physics predicts in the unit of the target
 
     def _make_training_inputs(self, panel, module, net):

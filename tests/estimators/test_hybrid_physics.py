@@ -65,6 +65,13 @@ class Reservoir(PhysicsSpec):
         return ReservoirResult(torch.stack(flows[warmup:]), store, table)
 
 
+@dataclass(frozen=True)
+class Renamed(Reservoir):
+    """The same, with a name of its own for rain."""
+
+    forcings: ClassVar = ("rain", "srad")
+
+
 @pytest.fixture(scope="module")
 def catchments():
     X, y, truth = make_catchments(
@@ -102,6 +109,9 @@ def test_a_model_of_ones_own_with_other_forcing_is_driven_alike(catchments):
     X = X.keep_variables(["prcp", "srad"])  # no temperature at all
     model = HybridRegressor(physics=Reservoir(n_members=3), **QUICK).fit(X, y)
     assert list(model.parameters_) == ["k", "sun"]
+    rain = X.rename_variables({"prcp": "rain"})  # of a name that the library does not know
+    other = clone(model).set_params(physics=Renamed(n_members=3)).fit(rain, y)
+    np.testing.assert_allclose(other.predict(rain), model.predict(X), rtol=1e-5)
     series = model.simulate(X)
     assert series["store"].attrs["units"] == "mm"
     assert "bfi" not in series
