@@ -50,10 +50,10 @@ def correlate(table):
 
 def draw(table):
     """Draw three scatter plots, the last with its line of equality, and the year of the snow."""
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3), layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3.2), layout="constrained")
     pairs = [PAIRS[0], PAIRS[1], PAIRS[2]]
     for ax, (simulated, known, words) in zip(axes, pairs, strict=False):
-        ax.scatter(table[known], table[simulated], s=8, c=table["frac_snow"], cmap="viridis")
+        points = ax.scatter(table[known], table[simulated], s=8, c=table["frac_snow"])
         ax.set(xlabel=words, ylabel=f"simulated {WORDS[simulated]}")
         if known == "aridity":
             aridity = np.linspace(0.05, table["aridity"].max(), 200)
@@ -62,6 +62,7 @@ def draw(table):
             ax.legend(fontsize="x-small")
         else:
             ax.axline((0, 0), slope=1, color="k", lw=1, ls="--")
+    figure.colorbar(points, ax=axes[2], label="snow fraction of CAMELS")
     cuts = pd.cut(table["frac_snow"], [-0.01, 0.1, 0.3, 0.5, 1.0])
     labels = ["< 0.1", "0.1 to 0.3", "0.3 to 0.5", "> 0.5"]
     order = [9, 10, 11, *range(9)]  # water years begin in October
@@ -69,8 +70,9 @@ def draw(table):
         cycle = basins[MONTHS].median().to_numpy()[order]
         axes[3].plot(range(12), cycle, "o-", ms=3, label=f"{label} (n={len(basins)})")
     axes[3].set_xticks(range(12), list("ONDJFMAMJJAS"))
-    axes[3].set(xlabel="month", ylabel="simulated snow water equivalent [mm]")
-    axes[3].legend(title="snow fraction", fontsize="x-small", title_fontsize="x-small")
+    axes[3].set(xlabel="month", ylabel="simulated SWE [mm]")
+    axes[3].margins(y=0.35)  # room for the legend
+    axes[3].legend(title="snow fraction", fontsize="x-small", title_fontsize="x-small", ncols=2)
     return figure
 
 
