@@ -71,7 +71,7 @@ def draw(table):
         axes[3].plot(range(12), cycle, "o-", ms=3, label=f"{label} (n={len(basins)})")
     axes[3].set_xticks(range(12), list("ONDJFMAMJJAS"))
     axes[3].set(xlabel="month", ylabel="simulated SWE [mm]")
-    axes[3].margins(y=0.35)  # room for the legend
+    axes[3].set_ylim(0, 1.35 * axes[3].get_ylim()[1])  # room for the legend
     axes[3].legend(title="snow fraction", fontsize="x-small", title_fontsize="x-small", ncols=2)
     return figure
 
