@@ -12,7 +12,7 @@ speed, memory
 scaling
     Ours, with more days, sites and members.
 hybrid
-    A training step of an LSTM of 256 units, and of the same LSTM driving HBV.
+    A training step of an LSTM of 64 and of 256 units, and of the same LSTM driving HBV, by turns.
 start
     The first call ever, which compiles, and the first call of a later process.
 
@@ -98,7 +98,7 @@ def measure(case):
         print(json.dumps({"peak": peak_mib() - start}))
         return
     if case["part"] == "hybrid":
-        print(json.dumps(measure_hybrid(weather, spec)))
+        print(json.dumps(measure_hybrid(weather, spec, int(case["name"].split()[-2]))))
         return
     began = time.process_time()
     flow = run()
@@ -117,14 +117,14 @@ def measure(case):
     print(json.dumps({"seconds": float(np.median(seconds))}))
 
 
-def measure_hybrid(weather, spec):
+def measure_hybrid(weather, spec, units):
     """Time training steps of an LSTM, alone and driving the model, by turns."""
     forcing = torch.stack([part.T for part in weather], dim=2)
     attributes = torch.zeros(len(forcing), 26)
-    networks = {name: RecurrentRegressor(3, 26, d_hidden=256) for name in ("LSTM", "LSTM-HBV")}
-    head = PhysicsHead(spec, 256)
+    networks = {name: RecurrentRegressor(3, 26, d_hidden=units) for name in ("LSTM", "LSTM-HBV")}
+    head = PhysicsHead(spec, units)
     seconds = {name: [] for name in networks}
-    for i in range(4):
+    for i in range(1 + 2048 // units):
         for name, network in networks.items():
             began = time.process_time()
             hidden, _ = network.hidden_states(forcing / 10, attributes)
@@ -154,7 +154,9 @@ def cases_of(parts, has_reference, long):
                 case = {**BASE, **change, "part": "scaling", "gradient": gradient, "calls": 5}
                 cases.append({**case, "name": name})
     if "hybrid" in parts:
-        cases.append({**BASE, "part": "hybrid", "gradient": True, "name": "training step"})
+        for units in (64, 256):
+            name = f"training step, {units} units"
+            cases.append({**BASE, "part": "hybrid", "gradient": True, "name": name})
     if "start" in parts:
         for name in ("first call, compiling", "first call of a later process"):
             cases.append({**BASE, "part": "start", "days": 32, "gradient": True, "name": name})

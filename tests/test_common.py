@@ -14,6 +14,8 @@ from stefaland_sk.estimators import (
     ClimatologyComparator,
     HBVRegressor,
     HBVStreamflow,
+    HybridRegressor,
+    HybridSoilMoisture,
     LinearComparator,
     LSTMRegressor,
     RandomForestComparator,
@@ -81,6 +83,8 @@ ON_PANELS = [
     ClimatologyComparator(),
     HBVRegressor(warmup=30, n_starts=1, max_iter=3, n_donors=2),
     HBVStreamflow(clone(SMALL), n_members=2, **SHORT),
+    HybridRegressor(parameterization="lstm", n_members=2, physics="hbv_1.0", **SHORT),
+    HybridSoilMoisture(clone(SMALL), n_members=1, **SHORT),
 ]
 # What cannot be driven by attributes alone says so in its tags, and takes no plain table.
 ONLY_PANELS = {

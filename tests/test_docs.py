@@ -28,7 +28,9 @@ def run_blocks(text, page, monkeypatch):
     return names
 
 
-@pytest.mark.parametrize("script", ["list_modules.py", "write_physics.py", "write_results.py"])
+@pytest.mark.parametrize(
+    "script", ["list_modules.py", "write_physics.py", "write_results.py", "draw_snow.py"]
+)
 def test_generated_parts_of_the_docs_are_up_to_date(script):
     done = subprocess.run(
         [sys.executable, REPO / "docs" / script, "--check"],

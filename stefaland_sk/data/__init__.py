@@ -3,6 +3,7 @@
 from stefaland_sk.data._camels_gauges import camels_gauges
 from stefaland_sk.data._concat import concat_panels
 from stefaland_sk.data._conversions import daily_mean_radiation, relative_humidity
+from stefaland_sk.data._discharge import discharge_from_runoff, runoff_from_discharge, site_areas
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
@@ -40,6 +41,7 @@ __all__ = [
     "daily_mean_radiation",
     "day_length",
     "dealt_at_random",
+    "discharge_from_runoff",
     "extraterrestrial_radiation",
     "find_segments",
     "get_variable_set",
@@ -52,6 +54,8 @@ __all__ = [
     "period_mask",
     "read_long",
     "relative_humidity",
+    "runoff_from_discharge",
+    "site_areas",
     "site_of_samples",
     "steps_into_segment",
     "target_derived",

@@ -7,7 +7,8 @@ from stefaland_sk.estimators._comparators import (
     RandomForestComparator,
 )
 from stefaland_sk.estimators._hbv import HBVRegressor
-from stefaland_sk.estimators._hbv_streamflow import HBVStreamflow
+from stefaland_sk.estimators._hybrid import HybridRegressor
+from stefaland_sk.estimators._hybrid_tasks import HBVStreamflow, HybridSoilMoisture
 from stefaland_sk.estimators._landslide import StefaLandLandslide
 from stefaland_sk.estimators._lstm import LSTMRegressor
 from stefaland_sk.estimators._paper_rows import PAPER_ROWS, PaperRow, paper_row
@@ -23,6 +24,8 @@ __all__ = [
     "ClimatologyComparator",
     "HBVRegressor",
     "HBVStreamflow",
+    "HybridRegressor",
+    "HybridSoilMoisture",
     "LSTMRegressor",
     "LinearComparator",
     "PaperRow",

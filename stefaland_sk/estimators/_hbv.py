@@ -11,10 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.estimators._base import BasePanelRegressor
 from stefaland_sk.estimators._hbv_calibration import calibrate
-from stefaland_sk.estimators._hbv_forcing import needed_forcings, read_forcing
 from stefaland_sk.estimators._hbv_regions import make_regions
-from stefaland_sk.estimators._hbv_series import SERIES, label_series
 from stefaland_sk.estimators._inputs import loaded_blocks, read_inputs
+from stefaland_sk.estimators._physics_forcing import needed_forcings, read_forcing
+from stefaland_sk.estimators._physics_series import label_series
+from stefaland_sk.estimators._target_unit import (
+    check_target_unit,
+    from_model_unit,
+    to_model_unit,
+    warn_of_odd_runoff,
+)
 from stefaland_sk.physics import HBV_1_0, HBV_1_1P, simulate_hbv
 
 VARIANTS = {"1.0": HBV_1_0, "1.1p": HBV_1_1P}
@@ -49,6 +55,10 @@ class HBVRegressor(BasePanelRegressor):
         Steps from each start.
     learning_rate : float, default=0.1
         Size of the first step, on the scale on which the bounds are at infinity.
+    target_unit : str, default=None
+        Unit of the target, and of predictions; None is "mm/d". It may be one of discharge, such
+        as "m3/s": X must then have the ``area`` [km2] of each site among its attributes or in
+        its site table.
     fit_period : tuple of two dates, default=None
         First and last day calibrated on; None takes all.
     forcings, attributes : list of str, default=None
@@ -71,6 +81,11 @@ class HBVRegressor(BasePanelRegressor):
         If a parameter is not legal; in `fit` and `predict` also if forcing is lacking, in another
         unit, negative or in Kelvin, if the warm-up is longer than the record, or if
         sites are unknown and there is nothing to take their parameters from.
+
+    Warns
+    -----
+    DataWarning
+        If more water runs off than falls, as where the target is in another unit.
 
     See Also
     --------
@@ -112,6 +127,7 @@ class HBVRegressor(BasePanelRegressor):
         n_starts=4,
         max_iter=200,
         learning_rate=0.1,
+        target_unit=None,
         fit_period=None,
         forcings=None,
         attributes=None,
@@ -125,6 +141,7 @@ class HBVRegressor(BasePanelRegressor):
         self.n_starts = n_starts
         self.max_iter = max_iter
         self.learning_rate = learning_rate
+        self.target_unit = target_unit
         self.fit_period = fit_period
         self.forcings = forcings
         self.attributes = attributes
@@ -133,7 +150,8 @@ class HBVRegressor(BasePanelRegressor):
     def _fit(self, panel, target):
         self._check_hyperparameters()
         self.spec_ = replace(VARIANTS[self.variant], dynamic=(), n_members=1)
-        needed_forcings(panel, self)
+        needed_forcings(panel, self, self.spec_.forcings)
+        target = to_model_unit(target, panel, self.target_unit, self.spec_.target)
         if self.warmup >= panel.n_times:
             raise ValueError(
                 f"`warmup` must be shorter than the record, which has {panel.n_times} days up to "
@@ -141,8 +159,10 @@ class HBVRegressor(BasePanelRegressor):
             )
         calibrated = np.flatnonzero(np.isfinite(target[:, self.warmup :]).any(axis=1))
         chosen = panel[calibrated].load()
+        forcing = read_forcing(chosen, self, self.spec_.forcings)
+        warn_of_odd_runoff(target[calibrated], forcing[0].T)
         raw, score = calibrate(
-            read_forcing(chosen, self),
+            forcing,
             np.ascontiguousarray(target[calibrated].T, dtype=np.float32),
             self.spec_,
             loss=self.loss,
@@ -181,13 +201,15 @@ class HBVRegressor(BasePanelRegressor):
             check_number(name, getattr(self, name), low=1, integer=True)
         check_number("warmup", self.warmup, low=0, integer=True)
         check_number("learning_rate", self.learning_rate, low=0, open_low=True)
+        check_target_unit(self.target_unit, HBV_1_1P.target)
 
     def _predict(self, panel):
         predicted = np.empty((panel.n_sites, max(panel.n_times, 1)), dtype=np.float32)
         for rows, block in loaded_blocks(panel):
             for positions, result in self._simulate(block, series=False):
                 predicted[rows][positions] = result.runoff.T.numpy()
-        return np.where(panel.present(), predicted, np.nan)
+        values = np.where(panel.present(), predicted, np.nan)
+        return from_model_unit(values, panel, self.target_unit, self.spec_.target)
 
     def simulate(self, X):
         """Give all stores and fluxes.
@@ -208,17 +230,18 @@ class HBVRegressor(BasePanelRegressor):
         """
         check_is_fitted(self)
         panel = read_inputs(self, X, reset=False).panel.load()
+        units = {**self.spec_.series, "runoff": "mm/d"}
         tables = {
-            name: np.empty((panel.n_sites, panel.n_times), dtype=np.float32) for name in SERIES
+            name: np.empty((panel.n_sites, panel.n_times), dtype=np.float32) for name in units
         }
         for positions, result in self._simulate(panel, series=True):
             for name, series in {**result.series, "runoff": result.runoff}.items():
                 tables[name][positions] = series.T.numpy()
-        return label_series(tables, panel)
+        return label_series(tables, panel, units)
 
     def _simulate(self, panel, series):
         """Yield positions of sites and their simulation, calibrated and other sites apart."""
-        forcing = torch.from_numpy(read_forcing(panel, self))
+        forcing = torch.from_numpy(read_forcing(panel, self, self.spec_.forcings))
         place = self.parameters_.index.get_indexer(panel.site_ids)
         known, other = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
         groups = [(known, self._raw[place[known]][:, None])]

@@ -307,7 +307,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Apply the lower bound."""
         return values if self.lower_bound_ is None else np.maximum(values, self.lower_bound_)
 
-    def _run_nets(self, panel, give, n_values, ask=None, apart=False):
+    def _run_nets(self, panel, give, n_values, ask=None, inputs=None, apart=False):
         """Run all networks and average what they give, in the unit of the target.
 
         Parameters
@@ -320,6 +320,9 @@ class NeuralPanelRegressor(BasePanelRegressor):
             Values per step.
         ask : callable, default=None
             ``ask(module, **inputs) -> raw output``; None calls the network.
+        inputs : tuple of two dict of str to Tensor, default=None
+            Series and static inputs of all sites, the same for all networks; None makes them
+            a few sites at a time.
         apart : bool, default=False
             Whether the networks are told apart, by one more axis in front.
 
@@ -338,13 +341,15 @@ class NeuralPanelRegressor(BasePanelRegressor):
             sites = slice(first, first + n_at_once)
             part, runs = panel[sites], find_segments(present[sites])
             divisors = self.target_scale_.divisors(part)
-            inputs = None
+            own = None
+            if inputs is not None:
+                own = tuple({k: v[sites] for k, v in group.items()} for group in inputs)
             for number, net in enumerate(self.nets_):
-                if inputs is None or self._inputs_differ:
-                    inputs = self._make_inputs(part, number)
+                if own is None or (inputs is None and self._inputs_differ):
+                    own = self._make_inputs(part, number)
                 call = net.module_ if ask is None else partial(ask, net.module_)
                 into = result[number if apart else 0][sites]
-                self._run_net(call, inputs, runs, divisors, give, into)
+                self._run_net(call, own, runs, divisors, give, into)
         if apart:
             return result
         return result[0] / np.float32(len(self.nets_)) if len(self.nets_) > 1 else result[0]

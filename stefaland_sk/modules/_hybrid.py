@@ -91,6 +91,11 @@ class PhysicsHead(nn.Module):
         self.physics, self.static_pool = physics, static_pool
         self.n_attributes, self.dynamic_dropout = n_attributes, dynamic_dropout
         self.window = window
+        self.static = self.dynamic = None  # where all parameters are of the other kind, or fixed
+        if physics.n_dynamic:
+            self.dynamic = nn.Linear(d_hidden, physics.n_dynamic)
+        if not physics.n_static:
+            return
         if static_pool == "network":
             self.static = nn.Sequential(
                 nn.Linear(n_attributes, d_hidden),
@@ -99,7 +104,6 @@ class PhysicsHead(nn.Module):
             )
         else:
             self.static = nn.Linear(d_hidden, physics.n_static)
-        self.dynamic = nn.Linear(d_hidden, physics.n_dynamic) if physics.n_dynamic else None
 
     def parameters_of(self, hidden, attributes=None):
         """Give the parameters of the physical model.
@@ -123,7 +127,8 @@ class PhysicsHead(nn.Module):
         daily = None
         if self.dynamic is not None:
             daily = self.dynamic(hidden.transpose(0, 1))
-        return self.physics.from_raw(self.static(source), daily)
+        static = source.new_empty(len(source), 0) if self.static is None else self.static(source)
+        return self.physics.from_raw(static, daily)
 
     def _first_pooled(self, n_times):
         """Give the first of the days over which hidden states are averaged."""

@@ -4,6 +4,8 @@ Axes are (time, site[, member]), since physics steps in time; networks and dates
 are unknown here. Stores are in mm, fluxes in mm/d, temperatures in degC.
 """
 
+from types import MappingProxyType
+
 from ._bucket import SoilBucketResult, SoilBucketSpec, SoilBucketState
 from ._groundwater import step_groundwater
 from ._hbv import simulate_hbv
@@ -16,10 +18,16 @@ from ._soil import step_capillary_rise, step_evapotranspiration, step_recharge
 from ._spec import HBV_1_0, HBV_1_1P, HBVSpec
 from ._state import FLUXES, STORES, HBVResult, HBVState
 
+#: The models by name, for estimators; read-only.
+PHYSICS = MappingProxyType(
+    {"hbv_1.1p": HBV_1_1P, "hbv_1.0": HBV_1_0, "soil_bucket": SoilBucketSpec()}
+)
+
 __all__ = [
     "FLUXES",
     "HBV_1_0",
     "HBV_1_1P",
+    "PHYSICS",
     "STORES",
     "HBVResult",
     "HBVSpec",

@@ -1,5 +1,6 @@
 """A soil-moisture bucket: a second, small physical model, for surface soil moisture."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -114,6 +115,9 @@ class SoilBucketSpec(PhysicsSpec):
 
     forcings: ClassVar[tuple[str, ...]] = ("prcp", "tmean", "pet")
     target: ClassVar[tuple[str, str]] = ("soil_moisture", "m3/m3")
+    series: ClassVar[Mapping[str, str]] = {
+        **{"snow": "mm", "meltwater": "mm", "soil": "mm", "et": "mm/d", "drainage": "mm/d"},
+    }
 
     dynamic: tuple[str, ...] = ()
     n_members: int = 4

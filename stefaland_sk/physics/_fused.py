@@ -1,6 +1,8 @@
 """The compiled kernel as a function of tensors that autograd knows."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
@@ -13,6 +15,7 @@ from ._spec import PHYSICAL_NAMES
 from ._state import FLOWS, FLUXES, STORES
 
 MAX_MEMBERS = 256
+_READY = set()  # (kernel, type of its numbers): compiled, or taken from disk
 
 
 def run_fused(forcing, values, stores, weights, *, series=False):
@@ -55,8 +58,7 @@ def has_numba():
 class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx, forcing, stores, weights, series, *values):
-        from . import _kernel  # numba is imported by those who compute
-
+        _kernel = _import_kernel()
         n_times, n_sites = forcing.shape[1:]
         n_found = len(FLUXES) + len(STORES) if series else len(FLOWS)
         n_kept = -(-n_times // _kernel.SEGMENT) if any(ctx.needs_input_grad) else 0
@@ -79,8 +81,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, g_found, g_final):
-        from . import _kernel
-
+        _kernel = _import_kernel()
         forcing, weights, kept, *values = ctx.saved_tensors
         g_stores = g_final.clone(memory_format=torch.contiguous_format)
         g_values = tuple(torch.empty_like(part) for part in values)
@@ -100,6 +101,39 @@ class _Fused(torch.autograd.Function):
         return g_forcing, g_stores, g_weights, None, *g_values
 
 
+@cache
+def _import_kernel():
+    """Import the compiler and what it compiles, in the first call that computes."""
+    with _collector_paused():
+        from . import _kernel
+    return _kernel
+
+
+@contextmanager
+def _collector_paused():
+    """Let the garbage collector rest: the many small objects of the compiler all stay.
+
+    With torch loaded, looking through everything again and again is half of the time in which
+    compiled code comes from disk, and a fifth of that of compiling.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _make_ready(kernel, arguments):
+    """Compile a kernel for these arguments, or take it from disk, by running no block."""
+    key = kernel, arguments[0].dtype
+    if key not in _READY:
+        with _collector_paused():
+            kernel(*arguments, (0, 0, 1))
+        _READY.add(key)
+
+
 def _flat(tensor):
     """Give the numbers of a tensor as a flat array; of a contiguous one they are not copied."""
     return tensor.detach().contiguous().view(-1).numpy()
@@ -107,6 +141,7 @@ def _flat(tensor):
 
 def _over_blocks(kernel, arguments, n_sites, n_members):
     """Call a kernel for all blocks of sites, in as many threads as torch uses."""
+    _make_ready(kernel, arguments)
     n_threads = torch.get_num_threads()
     block_sites = max(1, MAX_MEMBERS // n_members)
     if n_threads > 1:  # at least two blocks for each thread, so that they end together

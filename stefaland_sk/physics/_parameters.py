@@ -71,7 +71,21 @@ class Parameter:
         Tensor
             Values between `low` and `high`, of the same shape.
         """
-        share = torch.sigmoid(raw)
+        return self.from_share(torch.sigmoid(raw))
+
+    def from_share(self, share):
+        """Take shares of the way from the lower to the upper bound to values.
+
+        Parameters
+        ----------
+        share : Tensor
+            Numbers from 0 to 1, of any shape.
+
+        Returns
+        -------
+        Tensor
+            Values between `low` and `high`, of the same shape.
+        """
         if self.transform == "linear":
             low, high = share.new_tensor(self.low), share.new_tensor(self.high)
             return torch.lerp(low, high, share)  # exact at both ends

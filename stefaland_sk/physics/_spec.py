@@ -8,6 +8,7 @@ from stefaland_sk._core import check_number
 
 from ._parameters import Parameter
 from ._physics import PhysicsSpec
+from ._state import FLUXES, STORES
 
 PHYSICAL_PARAMETERS = (
     Parameter("beta", "1", 1.0, 6.0, meaning="exponent of the share that recharges"),
@@ -85,6 +86,7 @@ class HBVSpec(PhysicsSpec):
 
     forcings: ClassVar[tuple[str, ...]] = ("prcp", "tmean", "pet")
     target: ClassVar[tuple[str, str]] = ("runoff", "mm/d")
+    series: ClassVar[Mapping[str, str]] = {**FLUXES, **STORES, "runoff_generated": "mm/d"}
     of_site: ClassVar[tuple[str, ...]] = ROUTING_NAMES
 
     dynamic: tuple[str, ...] = ()

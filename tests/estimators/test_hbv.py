@@ -179,7 +179,7 @@ NEGATIVE = np.full((4, 400), -1.0)
         ({"tmean": None}, r"needs the forcing 'tmean', or 'tmin' and 'tmax' \[degC\]. X has"),
         ({"pet": None}, r"needs the forcing 'pet' \[mm/d\], or 'tmin', 'tmax' \[degC\] and a lat"),
         ({"prcp": NEGATIVE}, r"'prcp' must not be negative .*-1 at site '00000000' on 2000-01-01"),
-        ({"tmean": KELVIN}, r"'tmean' looks like Kelvin: 280 at site .*Subtract 273.15, or give"),
+        ({"tmean": KELVIN}, r"'tmean' looks like Kelvin: 280 at site .*Declare it, by .* 'K'"),
     ],
 )
 def test_forcing_that_cannot_drive_the_model(changes, message):

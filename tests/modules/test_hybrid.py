@@ -140,3 +140,24 @@ def test_a_warmup_as_long_as_the_record_is_told(inputs):
 def test_unknown_dynamic_parameters_of_the_bucket_are_told():
     with pytest.raises(ValueError, match=r"`dynamic` names \['fc'\], which the soil bucket"):
         SoilBucketSpec(dynamic=("fc",))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_gives_the_series_that_it_lists(model, inputs):
+    hidden, weather, _ = inputs
+    physics = MODELS[model]
+    with torch.no_grad():
+        result = PhysicsHead(physics, 8).simulate(hidden, weather, series=True)
+    assert set(result.series) == set(physics.series)
+    assert result._fields[0] == physics.target[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_model_may_have_daily_parameters_only(inputs):
+    hidden, weather, _ = inputs
+    middle = replace(HBV_1_1P, n_members=1, dynamic=())
+    known = middle.from_raw(torch.zeros(1, middle.n_static))
+    fixed = {name: float(value) for name, value in known.items() if name != "beta"}
+    head = PhysicsHead(replace(HBV_1_1P, n_members=2, dynamic=("beta",), fixed=fixed), 8)
+    assert [name for name, _ in head.named_parameters()] == ["dynamic.weight", "dynamic.bias"]
+    assert torch.isfinite(head(hidden, weather)).all()

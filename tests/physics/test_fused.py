@@ -1,13 +1,24 @@
 """The compiled kernel equals the plain loop: values, all gradients, any shape."""
 
+import gc
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from stefaland_sk.physics import FLUXES, HBV_1_0, HBV_1_1P, STORES, HBVSpec, HBVState, simulate_hbv
+from stefaland_sk.physics import (
+    FLUXES,
+    HBV_1_0,
+    HBV_1_1P,
+    STORES,
+    HBVSpec,
+    HBVState,
+    _fused,
+    simulate_hbv,
+)
 from stefaland_sk.physics._hbv import _obstacle
 
 pytest.importorskip("numba")
@@ -210,3 +221,19 @@ def test_second_derivatives_need_the_loop(make_weather, make_parameters):
     assert torch.isfinite(twice("torch")).all()
     with pytest.raises(RuntimeError, match="once_differentiable|not have been used in the graph"):
         twice("fused")
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(was_enabled, monkeypatch):
+    monkeypatch.setattr(_fused, "_READY", set())  # as in the first call of a process
+    spec = replace(HBV_1_1P, dynamic=(), n_members=1)
+    before = gc.isenabled()
+    (gc.enable if was_enabled else gc.disable)()
+    try:
+        weather = [torch.ones(3, 2)] * 3
+        parameters = spec.from_raw(torch.zeros(2, spec.n_static))
+        simulate_hbv(*weather, parameters, spec=spec, backend="fused")
+        assert gc.isenabled() == was_enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert {dtype for _, dtype in _fused._READY} == {np.dtype("float32")}

@@ -46,3 +46,14 @@ def test_equal_steps_of_a_logarithmic_parameter_are_equal_ratios():
 def test_illegal_parameters(changes, message):
     with pytest.raises(ValueError, match=message):
         Parameter(**{"name": "a", "unit": "1", "low": 0.0, "high": 1.0, **changes})
+
+
+def test_shares_of_the_way_between_the_bounds_are_what_raw_numbers_lead_to():
+    for transform, middle in (("linear", 50.5), ("log", 10.0)):
+        parameter = Parameter("k", "mm", 1.0, 100.0, transform)
+        found = parameter.from_share(torch.tensor([0.0, 0.5, 1.0]))
+        torch.testing.assert_close(found, torch.tensor([1.0, middle, 100.0]))
+        raw = torch.tensor([-2.0, 0.3])
+        torch.testing.assert_close(
+            parameter.from_share(torch.sigmoid(raw)), parameter.from_raw(raw)
+        )

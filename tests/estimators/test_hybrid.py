@@ -162,7 +162,7 @@ def test_regions_left_out_can_be_scored(catchments):
 
 def test_the_older_variant_has_its_own_dynamic_parameter(catchments):
     X, y = catchments
-    model = clone(LSTM).set_params(variant="1.0").fit(X, y)
+    model = clone(LSTM).set_params(physics="hbv_1.0").fit(X, y)
     assert model.spec_.dynamic == ("beta",)
     assert (model.simulate(X)["capillary_rise"] == 0).all()
 
@@ -171,7 +171,7 @@ def test_the_older_variant_has_its_own_dynamic_parameter(catchments):
     ("params", "message"),
     [
         ({"parameterization": "gru"}, r"`parameterization` must be one of \['stefaland', 'lstm'\]"),
-        ({"variant": "2"}, r"`variant` must be one of \['1.0', '1.1p'\]"),
+        ({"physics": "2"}, r"`physics` must be one of \['hbv_1.1p', 'hbv_1.0', 'soil_bucket'\]"),
         ({"dynamic": ("gamma",)}, r"`dynamic` names \['gamma'\], which HBV does not have"),
         ({"n_members": 0}, r"`n_members` must lie in"),
         ({"static_pool": "first"}, r"`static_pool` must be one of \['last', 'mean', 'network'\]"),

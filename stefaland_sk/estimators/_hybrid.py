@@ -1,30 +1,37 @@
-"""HBV driven by a network: both trained end to end, on flow alone."""
+"""A physical model driven by a network: both trained end to end, on the target alone."""
 
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.estimators._hbv import VARIANTS
-from stefaland_sk.estimators._hbv_forcing import needed_forcings, read_forcing
-from stefaland_sk.estimators._hbv_series import SERIES, label_series
 from stefaland_sk.estimators._inputs import read_inputs
+from stefaland_sk.estimators._physics_forcing import needed_forcings, read_forcing
+from stefaland_sk.estimators._physics_series import label_series
 from stefaland_sk.estimators._regressor import RAW_INPUTS, StefaLandRegressor
 from stefaland_sk.estimators._target_scale import TargetScale
+from stefaland_sk.estimators._target_unit import (
+    check_target_unit,
+    from_model_unit,
+    to_model_unit,
+    warn_of_odd_runoff,
+)
 from stefaland_sk.estimators._windows import as_tensor
 from stefaland_sk.modules import HybridHead
+from stefaland_sk.physics import PHYSICS, PhysicsSpec
 
 
-class HBVStreamflow(StefaLandRegressor):
-    """Predict streamflow by the HBV model, whose parameters a network gives [1]_.
+class HybridRegressor(StefaLandRegressor):
+    """Predict a target by a physical model, whose parameters a network gives [1]_.
 
     The network reads forcing, attributes and, with ``parameterization="stefaland"``, features of
-    a pretrained encoder, and gives each site its parameters, some of them anew each day. HBV
-    turns precipitation, temperature and potential evapotranspiration into flow. Trained on flow
-    alone, it also gives snow, soil moisture, evapotranspiration and baseflow.
+    a pretrained encoder, and gives each site its parameters, some of them anew each day. The
+    model turns weather into the target, such as streamflow or soil moisture. Trained on that
+    alone, it also gives its stores and fluxes, such as snow and evapotranspiration.
 
     Parameters
     ----------
@@ -38,13 +45,15 @@ class HBVStreamflow(StefaLandRegressor):
     residual : bool or "cnn", default=True
         How raw inputs rejoin the features around the LSTM, as of `StefaLandRegressor`: True
         resConn, False noResConn.
-    variant : {"1.1p", "1.0"}, default="1.1p"
-        With capillary rise and an exponent of evapotranspiration, or without.
-    n_members : int, default=16
-        Parallel HBV models at a site, whose flows are averaged.
+    physics : {"hbv_1.1p", "hbv_1.0", "soil_bucket"} or PhysicsSpec, default="hbv_1.1p"
+        The model: HBV for streamflow, with capillary rise and an exponent of
+        evapotranspiration or without; a bucket for soil moisture; or one of your own.
+    n_members : int or "auto", default="auto"
+        Parallel models at a site, whose results are averaged. "auto" takes the model's: 16
+        for HBV, 4 for the bucket.
     dynamic : sequence of str or "auto", default="auto"
-        Parameters with a value for each day. "auto" takes the variant's: beta, k0 and betaet in
-        1.1p, beta in 1.0.
+        Parameters with a value for each day. "auto" takes the model's: beta, k0 and betaet in
+        HBV 1.1p, beta in 1.0, none in the bucket.
     static_pool : {"last", "mean", "network"}, default="last"
         What the other parameters follow from: the hidden state of the window's last day, the mean
         over its days, or a network of its own on the attributes alone.
@@ -86,8 +95,12 @@ class HBVStreamflow(StefaLandRegressor):
         Days at the beginning of each window that fill the stores, without gradient through the
         physics. `score` leaves out the same number.
     loss : str, default="auto"
-        Of flow in mm/d: "nse" (which "auto" takes), "sqrt_nse", "rmse", "mse", "rmse_comb" or
-        "kge", as of `StefaLandRegressor`.
+        In the model's unit: "nse", "sqrt_nse", "rmse", "mse", "rmse_comb" or "kge", as of
+        `StefaLandRegressor`. "auto" takes "nse" for runoff, "rmse" otherwise.
+    target_unit : str, default=None
+        Unit of the target, and of predictions. None takes the model's, ``spec_.target[1]``.
+        Runoff may be given as discharge, such as "m3/s": X must then have the ``area`` [km2]
+        of each site among its attributes or in its site table.
     batch_size : int, default=64
         Windows per update.
     lr : float, default=3e-3
@@ -122,7 +135,7 @@ class HBVStreamflow(StefaLandRegressor):
         Of the training. "auto" is bf16 on a GPU. A CPU that has bf16 trains two to three
         times as fast in it. Predictions are computed in float32.
     lower_bound : float, None or "auto", default="auto"
-        Predictions are not below this; simulated flow is never negative.
+        Predictions are not below this [the model's unit]; "auto" is 0 where no target is negative.
     fit_period : tuple of two dates, default=None
         First and last day trained on; None takes all. Earlier days serve as warm-up.
     forcings, attributes : list of str, default=None
@@ -137,8 +150,10 @@ class HBVStreamflow(StefaLandRegressor):
 
     Attributes
     ----------
-    spec_ : HBVSpec
+    spec_ : PhysicsSpec
         The model.
+    parameters_ : DataFrame of shape (n_sites, n_parameters)
+        Parameters of the model at the sites of `fit`, as `parameters_of` gives them.
     encoder_ : StefaLandEncoder or None
         The encoder, with its own scaler; if it was trained, as it is after that.
     encoders_ : list of StefaLandEncoder or None
@@ -166,21 +181,26 @@ class HBVStreamflow(StefaLandRegressor):
     ------
     TypeError, ValueError
         If a parameter is not legal; in `fit` and `predict` also if forcing is lacking, in another
-        unit, negative or in Kelvin.
+        unit, negative or in Kelvin, or if the area is lacking for a target in m3/s.
+
+    Warns
+    -----
+    DataWarning
+        If more water runs off than falls, as where the target is in another unit.
 
     See Also
     --------
-    HBVRegressor : HBV calibrated at each site, and which forcing HBV needs.
-    StefaLandStreamflow : The network without physics.
+    HBVStreamflow, HybridSoilMoisture : The same with the defaults of a task.
+    HBVRegressor : HBV calibrated at each site.
+    StefaLandRegressor : The network without physics.
 
     Notes
     -----
-    Forcing is found and converted as in `HBVRegressor`. The target must be in mm/d; it is not
-    scaled, as HBV predicts in its unit.
-
-    The paper's rows are ``parameterization="lstm"`` (LSTM-HBV1.1), ``residual=True``
-    (resConn-HBV1.1), ``residual=False`` (noResConn-HBV1.1) and ``encoder_init="random"``
-    (Ablation-HBV1.1).
+    The forcing of the model, ``spec_.forcings``, is found by name in X and converted if
+    ``X.units`` names another unit. ``tmean`` may follow from ``tmin`` and ``tmax``, ``pet`` from
+    them and a latitude ``lat`` among the attributes or in the site table. A day without known
+    precipitation counts as dry; other variables keep their last value over gaps. The target is
+    not scaled, as the model predicts in its unit.
 
     `predict` runs each unbroken record as a whole, from nearly empty stores. There ``"last"`` is
     the mean over all days on which a training window could have ended, and ``"mean"`` the mean over
@@ -197,21 +217,25 @@ class HBVStreamflow(StefaLandRegressor):
 
     Examples
     --------
-    >>> from stefaland_sk import HBVStreamflow
+    Soil moisture by a bucket under snow, whose drainage changes from day to day:
+
+    >>> from stefaland_sk import HybridRegressor
     >>> from stefaland_sk.datasets import make_catchments
-    >>> X, y = make_catchments(n_sites=4, n_years=2, n_regions=2, random_state=0)
-    >>> model = HBVStreamflow(
-    ...     parameterization="lstm", n_members=2, d_hidden=8, max_epochs=1, random_state=0
+    >>> X, _, truth = make_catchments(
+    ...     n_sites=4, n_years=2, n_regions=2, random_state=0, return_truth=True
+    ... )
+    >>> y = 0.4 * truth.fluxes["soil"] / 300  # a store [mm] as water content [m3/m3]
+    >>> model = HybridRegressor(
+    ...     physics="soil_bucket", dynamic=["kd"], parameterization="lstm", window=180, warmup=90,
+    ...     d_hidden=8, max_epochs=1, random_state=0,
     ... ).fit(X, y)
-    >>> model.predict(X).shape == y.shape
-    True
-    >>> model.simulate(X)["swe"].attrs["units"]
-    'mm'
-    >>> bool(model.parameters_of(X)["fc"].between(50, 1000).all())
+    >>> model.spec_.target, model.simulate(X)["drainage"].attrs["units"]
+    (('soil_moisture', 'm3/m3'), 'mm/d')
+    >>> bool(model.parameters_["porosity"].between(0.25, 0.7).all())
     True
     """
 
-    _task_loss = "nse"
+    _task = None  # what the model must predict, of presets
     # What StefaLandRegressor can do beside this and a physical model cannot.
     head = "lstm"
     distribution = target_transform = target_scale = None
@@ -231,8 +255,8 @@ class HBVStreamflow(StefaLandRegressor):
         encoder=None,
         parameterization="stefaland",
         residual=True,
-        variant="1.1p",
-        n_members=16,
+        physics="hbv_1.1p",
+        n_members="auto",
         dynamic="auto",
         static_pool="last",
         dynamic_dropout=0.0,
@@ -250,6 +274,7 @@ class HBVStreamflow(StefaLandRegressor):
         window=730,
         warmup=365,
         loss="auto",
+        target_unit=None,
         batch_size=64,
         lr=3e-3,
         weight_decay=0.0,
@@ -275,7 +300,7 @@ class HBVStreamflow(StefaLandRegressor):
         self.encoder = encoder
         self.parameterization = parameterization
         self.residual = residual
-        self.variant = variant
+        self.physics = physics
         self.n_members = n_members
         self.dynamic = dynamic
         self.static_pool = static_pool
@@ -294,6 +319,7 @@ class HBVStreamflow(StefaLandRegressor):
         self.window = window
         self.warmup = warmup
         self.loss = loss
+        self.target_unit = target_unit
         self.batch_size = batch_size
         self.lr = lr
         self.weight_decay = weight_decay
@@ -316,30 +342,66 @@ class HBVStreamflow(StefaLandRegressor):
         self.random_state = random_state
         self.verbose = verbose
 
+    @property
+    def _task_loss(self):
+        return "nse" if self.spec_.target[0] == "runoff" else "rmse"
+
+    # ------------------------------------------------------------------ fit
     def _check_parameters(self):
         super()._check_parameters()
         check_option("parameterization", self.parameterization, ["stefaland", "lstm"])
         check_number("dynamic_dropout", self.dynamic_dropout, low=0, high=1)
-        self._make_spec()
 
     def _make_spec(self):
         """Give the model that the parameters describe."""
-        spec = VARIANTS[check_option("variant", self.variant, list(VARIANTS))]
-        if not isinstance(self.dynamic, str) or self.dynamic != "auto":
-            spec = replace(spec, dynamic=self.dynamic)
-        return replace(spec, n_members=self.n_members)
+        spec = self.physics
+        if isinstance(spec, str):
+            spec = PHYSICS[check_option("physics", spec, list(PHYSICS))]
+        elif not isinstance(spec, PhysicsSpec):
+            raise TypeError(
+                f"`physics` must be one of {list(PHYSICS)} or a PhysicsSpec of "
+                f"stefaland_sk.physics. Got {type(spec).__name__}."
+            )
+        chosen = {"dynamic": self.dynamic, "n_members": self.n_members}
+        chosen = {k: v for k, v in chosen.items() if not (isinstance(v, str) and v == "auto")}
+        if self._task not in (None, spec.target[0]):
+            raise ValueError(
+                f"{type(self).__name__} predicts {self._task!r}, but the model in `physics` "
+                f"predicts {spec.target[0]!r}. Use HybridRegressor for other targets."
+            )
+        return replace(spec, **chosen)
+
+    def _fit(self, panel, target):
+        self.spec_ = self._make_spec()
+        check_target_unit(self.target_unit, self.spec_.target)
+        needed_forcings(panel, self, self.spec_.forcings)
+        target = to_model_unit(target, panel, self.target_unit, self.spec_.target)
+        self._inputs_of_fit = None
+        try:
+            super()._fit(panel, target)
+            self.parameters_ = self._tabulate(panel, self._inputs_of_fit)
+        finally:
+            self._inputs_of_fit = None
 
     def _check_inputs(self, panel):
-        needed_forcings(panel, self)
+        needed_forcings(panel, self, self.spec_.forcings)
         super()._check_inputs(panel)
 
     def _prepare(self, panel, seed):
-        self.spec_ = self._make_spec()
-        read_forcing(panel.load(), self)  # what is wrong with it is told before the pretraining
+        # What is wrong with the forcing is told before the pretraining.
+        read_forcing(panel.load(), self, self.spec_.forcings)
         super()._prepare(panel, seed)
 
     def _fit_target_scale(self, target, panel):
+        if self.spec_.target[0] == "runoff" and "prcp" in self.spec_.forcings:
+            warn_of_odd_runoff(target, read_forcing(panel.load(), self, ["prcp"])[0].T)
         return TargetScale(None, None, 0.0, 1.0)  # physics predicts in the unit of the target
+
+    def _make_training_inputs(self, panel, module, net):
+        inputs = super()._make_training_inputs(panel, module, net)
+        if not self._live:  # else what predict reads comes from the trained encoder
+            self._inputs_of_fit = inputs
+        return inputs
 
     def _make_head(self, panel):
         forcing, attributes = RAW_INPUTS[self.raw_inputs]
@@ -361,8 +423,12 @@ class HBVStreamflow(StefaLandRegressor):
 
     def _raw_inputs(self, panel):
         series, static = super()._raw_inputs(panel)
-        weather = read_forcing(panel.load(), self).transpose(2, 1, 0)
+        weather = read_forcing(panel.load(), self, self.spec_.forcings).transpose(2, 1, 0)
         return {**series, "physical": as_tensor(weather, self.device_)}, static
+
+    def _predict(self, panel):
+        values = super()._predict(panel)
+        return from_model_unit(values, panel, self.target_unit, self.spec_.target)
 
     # ------------------------------------------------------------------ what physics knows
     def simulate(self, X):
@@ -376,38 +442,61 @@ class HBVStreamflow(StefaLandRegressor):
         Returns
         -------
         xarray.Dataset
-            Variables of ``(site, time)`` with their ``units``: streamflow ``runoff``, its
-            parts ``quick_flow``, ``interflow`` and ``baseflow``, ``runoff_generated`` (before
-            routing), the other fluxes [mm/d], such as ``et`` and ``recharge``, and the stores at
-            the end of each day [mm], such as ``soil``, with snow water equivalent ``swe``; and of
-            ``(site)`` the baseflow index ``bfi`` [1]. NaN on days without any forcing.
+            Variables of ``(site, time)`` with their ``units``: the target by its name and in the
+            model's unit, and the stores at the end of each day and the fluxes that
+            ``spec_.series`` lists, with snow water equivalent ``swe`` [mm]. Of HBV these are
+            streamflow ``runoff``, its parts ``quick_flow``, ``interflow`` and ``baseflow``,
+            ``runoff_generated`` (before routing), other fluxes [mm/d], such as ``et`` and
+            ``recharge``, stores [mm], such as ``soil``, and of ``(site)`` the baseflow index
+            ``bfi`` [1]. NaN on days without any forcing.
         """
         check_is_fitted(self)
         panel = read_inputs(self, X, reset=False).panel
-        values = self._run_nets(panel, _as_it_is, len(SERIES), _stores_and_fluxes)
-        return label_series(dict(zip(SERIES, np.moveaxis(values, 2, 0), strict=True)), panel)
+        name, unit = self.spec_.target
+        units = {**self.spec_.series, name: unit}
+        values = self._run_nets(panel, _as_it_is, len(units), _stores_and_fluxes)
+        tables = dict(zip(units, np.moveaxis(values, 2, 0), strict=True))
+        return label_series(tables, panel, units)
 
-    def parameters_of(self, X):
-        """Give the parameters of HBV at each site.
+    def parameters_of(self, X, daily=False):
+        """Give the parameters of the model at each site.
 
         Parameters
         ----------
         X : Panel or DataFrame
             Sites of the same form and with the same variables as in `fit`.
+        daily : bool, default=False
+            Whether to give the parameters in ``spec_.dynamic`` for each day.
 
         Returns
         -------
-        DataFrame of shape (n_sites, n_parameters)
+        DataFrame of shape (n_sites, n_parameters), or xarray.Dataset if `daily`
             Means over members, and over days of those in ``spec_.dynamic``; units in
-            ``attrs["units"]``.
+            ``attrs["units"]``. A dataset holds the latter by ``(site, time)``, the others by
+            ``(site)``, each with its ``units``.
         """
         check_is_fitted(self)
         panel = read_inputs(self, X, reset=False).panel
-        names = self.spec_.parameters
-        values = self._run_nets(panel, _as_it_is, len(names), _parameters)
-        table = pd.DataFrame(np.nanmean(values, axis=1), panel.site_ids, list(names))
-        table.attrs["units"] = {name: parameter.unit for name, parameter in names.items()}
-        return table
+        return self._tabulate(panel, daily=daily)
+
+    def _tabulate(self, panel, inputs=None, daily=False):
+        """Give the parameters at the sites of a panel, whose inputs may have been made before."""
+        known = self.spec_.parameters
+        values = self._run_nets(panel, _as_it_is, len(known), _parameters, inputs)
+        means = np.nanmean(values, axis=1)
+        if not daily:
+            table = pd.DataFrame(means, panel.site_ids, list(known))
+            table.attrs["units"] = {name: parameter.unit for name, parameter in known.items()}
+            return table
+        return xr.Dataset(
+            {
+                name: (("site", "time"), values[:, :, i], {"units": parameter.unit})
+                if name in self.spec_.dynamic
+                else (("site",), means[:, i], {"units": parameter.unit})
+                for i, (name, parameter) in enumerate(known.items())
+            },
+            coords={"site": panel.site_ids, "time": panel.time},
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -423,8 +512,8 @@ def _as_it_is(values):
 def _stores_and_fluxes(module, physical, features=None, forcing=None, attributes=None):
     """Give all series of shape (n_sites, n_times, n_series)."""
     result = module.head.simulate(features, forcing, attributes, physical)
-    series = {**result.series, "runoff": result.runoff}
-    return torch.stack([series[name].T for name in SERIES], dim=2)
+    series = [result.series[name] for name in module.head.output.physics.series]
+    return torch.stack([part.T for part in (*series, result[0])], dim=2)
 
 
 def _parameters(module, physical, features=None, forcing=None, attributes=None):

@@ -1,17 +1,22 @@
-"""The forcing of HBV from a panel: found by name, in its units, without gaps."""
+"""The forcing of physical models from a panel: found by name, in its units, without gaps."""
 
 import numpy as np
 
-from stefaland_sk.data import hargreaves_pet
+from stefaland_sk.data import hargreaves_pet, known_variable
 from stefaland_sk.data._units import unit_change
 from stefaland_sk.estimators._inputs import refuse_empty_forcing
 
-_UNITS = {"prcp": "mm/d", "pet": "mm/d", "tmean": "degC", "tmin": "degC", "tmax": "degC"}
 _KELVIN = 100.0  # no daily mean on earth is that warm [degC], none that cold [K]
+# What can be computed from other variables, and how to say so.
+_SOURCES = {"tmean": ("tmin", "tmax"), "pet": ("tmin", "tmax")}
+_ADVICE = {
+    "tmean": "'tmean', or 'tmin' and 'tmax' [degC]",
+    "pet": "'pet' [mm/d], or 'tmin', 'tmax' [degC] and a latitude to compute it from",
+}
 
 
-def needed_forcings(panel, estimator):
-    """Choose the forcing variables that a panel offers HBV.
+def needed_forcings(panel, estimator, wanted):
+    """Choose the forcing variables that a panel offers a physical model.
 
     Parameters
     ----------
@@ -19,37 +24,43 @@ def needed_forcings(panel, estimator):
         Sites.
     estimator : estimator
         For messages.
+    wanted : sequence of str
+        What the model reads, such as ``HBV_1_1P.forcings``.
 
     Returns
     -------
     list of str
-        ``prcp``, ``tmean`` or ``tmin`` and ``tmax``, and ``pet`` if it is there.
+        Variables of the panel: those wanted, or for ``tmean`` and ``pet`` those from which
+        they are computed.
     """
     name, there = type(estimator).__name__, panel.forcing_names
     if panel.time is None or not there:
         raise ValueError(
-            f"{name} needs daily forcing: 'prcp' [mm/d], 'tmean' or 'tmin' and 'tmax' [degC], and "
-            "'pet' [mm/d] or a latitude. X has attributes only. Give a Panel, or a DataFrame with "
-            "the index levels 'site' and 'time'."
+            f"{name} needs daily forcing: {_in_words(wanted)}. X has attributes only. Give a "
+            "Panel, or a DataFrame with the index levels 'site' and 'time'."
         )
-    if "prcp" not in there:
-        raise ValueError(f"{name} needs the forcing 'prcp' [mm/d]. X has {there}.")
-    has_range = {"tmin", "tmax"} <= set(there)
-    if "tmean" not in there and not has_range:
-        raise ValueError(
-            f"{name} needs the forcing 'tmean', or 'tmin' and 'tmax' [degC]. X has {there}."
-        )
-    if "pet" not in there and not has_range:
-        raise ValueError(
-            f"{name} needs the forcing 'pet' [mm/d], or 'tmin', 'tmax' [degC] and a latitude to "
-            f"compute it from. X has {there}."
-        )
-    names = ["prcp", *(["tmean"] if "tmean" in there else ["tmin", "tmax"])]
-    return [*names, "pet"] if "pet" in there else list(dict.fromkeys([*names, "tmin", "tmax"]))
+    names = []
+    for variable in wanted:
+        sources = (variable,) if variable in there else _SOURCES.get(variable, (variable,))
+        if not set(sources) <= set(there):
+            raise ValueError(f"{name} needs the forcing {_in_words([variable])}. X has {there}.")
+        names += sources
+    return list(dict.fromkeys(names))
 
 
-def read_forcing(panel, estimator):
-    """Give precipitation, temperature and potential evapotranspiration.
+def _in_words(variables):
+    """List variables with their units, and what they can be computed from."""
+    return "; ".join(_ADVICE.get(v, f"{v!r} [{_unit(v) or 'any unit'}]") for v in variables)
+
+
+def _unit(name):
+    """Give the library's unit of a variable; None if it is not known."""
+    known = known_variable(name)
+    return None if known is None else known.unit
+
+
+def read_forcing(panel, estimator, wanted):
+    """Give the forcing of a physical model.
 
     Parameters
     ----------
@@ -57,26 +68,26 @@ def read_forcing(panel, estimator):
         Sites, in memory.
     estimator : estimator
         For messages.
+    wanted : sequence of str
+        What the model reads, in order.
 
     Returns
     -------
-    ndarray of float32 of shape (3, n_times, n_sites)
+    ndarray of float32 of shape (len(wanted), n_times, n_sites)
         Without gaps: a day without known precipitation counts as dry, other variables keep
         their last value.
     """
-    names = needed_forcings(panel, estimator)
+    names = needed_forcings(panel, estimator, wanted)
     refuse_empty_forcing(
         panel.keep_variables(names), estimator, "Leave the site out, or fill in the variable."
     )
-    found = {name: _checked(panel, name) for name in names}
-    prcp = np.nan_to_num(found.pop("prcp"))
-    found = {name: _last_known(values) for name, values in found.items()}
-    if "tmean" not in found:
+    found = {name: _filled(name, _checked(panel, name)) for name in names}
+    if "tmean" in wanted and "tmean" not in found:
         found["tmean"] = (found["tmin"] + found["tmax"]) / 2
-    if "pet" not in found:
+    if "pet" in wanted and "pet" not in found:
         lat, day = _latitude(panel, estimator), panel.time.day_of_year.to_numpy()
         found["pet"] = hargreaves_pet(lat[:, None], day, found["tmin"], found["tmax"])
-    stacked = np.stack([prcp, found["tmean"], found["pet"]])
+    stacked = np.stack([found[name] for name in wanted])
     # Physics steps in time, so time comes first.
     return np.ascontiguousarray(stacked.transpose(0, 2, 1), dtype=np.float32)
 
@@ -84,8 +95,8 @@ def read_forcing(panel, estimator):
 def _checked(panel, name):
     """Give one variable of shape (n_sites, n_times) in its unit, if its values can be true."""
     values = panel.forcing[:, :, panel.forcing_names.index(name)]
-    wanted, unit = _UNITS[name], panel.units.get(name)
-    if unit is not None:
+    wanted, unit = _unit(name), panel.units.get(name)
+    if unit is not None and wanted is not None:
         change = unit_change(unit, wanted)
         if change is None:
             raise ValueError(
@@ -99,9 +110,8 @@ def _checked(panel, name):
         advice = "Turn fill values into NaN"
         _tell(panel, name, values, values < 0, "must not be negative [mm/d]", advice)
     if wanted == "degC" and np.nanmax(values, initial=-np.inf) > _KELVIN:
-        _tell(
-            panel, name, values, values > _KELVIN, "looks like Kelvin", "Subtract 273.15, or give"
-        )
+        advice = f"Declare it, by `panel.assign(units={{{name!r}: 'K'}})`, or subtract 273.15"
+        _tell(panel, name, values, values > _KELVIN, "looks like Kelvin", advice)
     return values
 
 
@@ -114,8 +124,10 @@ def _tell(panel, name, values, is_wrong, what, advice):
     )
 
 
-def _last_known(values):
-    """Fill gaps with the value before, those at the beginning with the first one."""
+def _filled(name, values):
+    """Fill gaps: no rain, else the value before, at the beginning the first one."""
+    if name == "prcp":
+        return np.nan_to_num(values)
     known = np.isfinite(values)
     if known.all():
         return values
