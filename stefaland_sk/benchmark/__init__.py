@@ -1,16 +1,11 @@
 """Comparisons of models: protocols as values, resumable runs, tables made from results."""
 
+from ._format import format_tables
 from ._models import BUDGETS, DEMO_MODELS, MODELS, make_models
-from ._protocol import PROTOCOLS, Fold, Protocol, choose_protocol
+from ._protocol import Fold, Protocol
+from ._protocols import PROTOCOLS, choose_protocol
 from ._run import BenchmarkResults, run
-from ._tables import (
-    find_problems,
-    fold_table,
-    format_tables,
-    overall_table,
-    read_results,
-    win_rates,
-)
+from ._tables import find_problems, fold_table, overall_table, read_results, win_rates
 
 __all__ = [
     "BUDGETS",

@@ -15,12 +15,13 @@ from stefaland_sk.datasets import load_camels_us, make_catchments
 from stefaland_sk.datasets._corpus_file import read_site_list
 
 from ._fingerprint import library_version
+from ._format import format_tables
 from ._messages import USER_MISTAKES, UsageError, one_line, show_warning
 from ._models import BUDGETS, DEMO_MODELS, MODELS, make_models
 from ._pretrain import add_pretrain
-from ._protocol import PROTOCOLS, choose_protocol
+from ._protocols import PROTOCOLS, choose_protocol
 from ._run import run
-from ._tables import format_tables, read_results
+from ._tables import read_results
 
 # What the demonstration is made of where no data are given: four regions, so that two cores
 # have the same work, and some sites that only pretraining can use.

@@ -69,6 +69,7 @@ class MeasuredRegressor(RegressorMixin, BaseEstimator):
             "fit_seconds": self.fit_seconds_ - inside,
             "fit_cpu_seconds": self.fit_cpu_seconds_ - inside_cpu,
             "predict_seconds": self.predict_seconds_,
+            "n_epochs": getattr(self.estimator_, "n_epochs_", None),
             "n_parameters": count_parameters(self.estimator_),
             "peak_memory_mib": peak_memory(),
         }
