@@ -1,26 +1,38 @@
 """Comparisons of models: protocols as values, resumable runs, tables made from results."""
 
+from ._beside import beside_published, published_values
+from ._compare import Comparison, compare, format_comparison
+from ._costs import cost_table
 from ._format import format_tables
-from ._models import BUDGETS, DEMO_MODELS, MODELS, make_models
+from ._models import BUDGETS, DEMO_MODELS, MODELS, SITE_MODELS, make_models
 from ._protocol import Fold, Protocol
-from ._protocols import PROTOCOLS, choose_protocol
+from ._protocols import GROUPS, PROTOCOLS, choose_protocol, get_protocols
 from ._run import BenchmarkResults, run
 from ._tables import find_problems, fold_table, overall_table, read_results, win_rates
 
 __all__ = [
     "BUDGETS",
     "DEMO_MODELS",
+    "GROUPS",
     "MODELS",
     "PROTOCOLS",
+    "SITE_MODELS",
     "BenchmarkResults",
+    "Comparison",
     "Fold",
     "Protocol",
+    "beside_published",
     "choose_protocol",
+    "compare",
+    "cost_table",
     "find_problems",
     "fold_table",
+    "format_comparison",
     "format_tables",
+    "get_protocols",
     "make_models",
     "overall_table",
+    "published_values",
     "read_results",
     "run",
     "win_rates",
