@@ -158,22 +158,54 @@ class SiteSplitter(BaseCrossValidator):
             )
 
 
-def _samples(X, y, asker):
-    """Find the site of each sample, and which sites have an observed target."""
+class LeavePartOut(SiteSplitter):
+    """Base of the splitters that hold out one named part after the other, all or `only` some."""
+
+    def _chosen(self, labels, testable):
+        """Give the parts asked for."""
+        if self.only is None:
+            return super()._chosen(labels, testable)
+        wanted = list(self.only) if _is_list(self.only) else [self.only]
+        unknown = [label for label in wanted if label not in labels]
+        if unknown or not wanted:
+            raise ValueError(
+                f"`only` names {self._noun}s that X does not have: {unknown}. Its {self._noun}s "
+                f"are {listed(labels, limit=20)}."
+            )
+        empty = [label for label in wanted if label not in testable]
+        if empty:
+            raise ValueError(
+                f"`only` names {listed(empty)}, where no site has an observed target: there is "
+                'nothing to test. Leave it out of `only`, or set unlabelled="test" to predict.'
+            )
+        return list(dict.fromkeys(wanted))
+
+    def _names_parts(self):
+        return self.only is not None
+
+
+def samples_of(X, asker):
+    """Find the site of each sample; the copies of a site (in a bootstrapped panel) are one."""
     if type(X).__module__.partition(".")[0] == "xarray":
         raise TypeError(
             f"{asker} cannot split an xarray {type(X).__name__}: scikit-learn would not slice it "
             "along its sites. Use `Panel.from_xarray(dataset)` as X; y may stay a DataArray."
         )
     samples = site_of_samples(X)
+    if samples.ids.is_unique:
+        return samples
+    codes, ids = pd.factorize(samples.ids)
+    return SampleSites(codes[samples.codes], ids, samples.table[~samples.ids.duplicated()])
+
+
+def _samples(X, y, asker):
+    """Find the site of each sample, and which sites have an observed target."""
+    samples = samples_of(X, asker)
     if y is not None:
         _check_length(y, len(samples.codes), "y")
     labelled = is_labelled(X, y)
-    if not samples.ids.is_unique:  # a bootstrapped panel: the copies of a site stay together
-        codes, ids = pd.factorize(samples.ids)
-        table = samples.table[~samples.ids.duplicated()]
-        samples = SampleSites(codes[samples.codes], ids, table)
-        labelled = np.bincount(codes, weights=labelled) > 0
+    if len(labelled) != len(samples.ids):  # copies of a site stay together
+        labelled = np.bincount(samples.codes, weights=labelled) > 0
     return samples, labelled
 
 
@@ -186,7 +218,22 @@ def _check_length(values, n_samples, name):
         )
 
 
+def check_splitter(cv, name, asker):
+    """Raise a TypeError unless `cv` is a splitter, or give it back."""
+    if isinstance(cv, type) or not (hasattr(cv, "split") and hasattr(cv, "get_n_splits")):
+        raise TypeError(
+            f"`{name}` of {asker} must be a splitter, such as SiteKFold(5) or LeaveRegionOut(). "
+            f"Got {cv!r}."
+        )
+    return cv
+
+
 def listed(labels, limit=5):
     """Write labels for a message, a few if there are many."""
     text = ", ".join(repr(label) for label in labels[:limit])
     return text if len(labels) <= limit else f"{text} and {len(labels) - limit} more"
+
+
+def _is_list(value):
+    """Tell a list of labels from a single one."""
+    return hasattr(value, "__iter__") and not isinstance(value, str)
