@@ -1,0 +1,35 @@
+"""What readers say where a path leads to nothing that they know."""
+
+from pathlib import Path
+
+
+def as_path(path):
+    """Give the path of what exists, or say that it does not."""
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {str(path)!r}.")
+    return path
+
+
+def missing(what, path, looked, advice=""):
+    """Give the error of a reader that did not find its files.
+
+    Parameters
+    ----------
+    what : str
+        The data set.
+    path : Path
+        What the caller gave.
+    looked : list of (str or Path)
+        What was looked for.
+    advice : str, default=""
+        What to do.
+
+    Returns
+    -------
+    FileNotFoundError
+        To be raised.
+    """
+    kind = "" if path.is_dir() else ", which is not a folder"
+    lines = "\n  ".join(map(str, looked))
+    return FileNotFoundError(f"No {what} at {path}{kind}. Looked for:\n  {lines}\n{advice}".rstrip())
