@@ -46,6 +46,10 @@ class MediansOfSites:
         values = self.per_site(results, metric)
         return METRICS[metric].to_score(values) if metric in METRICS else values
 
+    def compared(self, metric):
+        """Name what is compared at each site."""
+        return metric
+
     def n_scored(self, results, metric):
         """Count the sites with a score, of some results of one model."""
         values = self.per_site(results, metric)
@@ -98,6 +102,10 @@ class OverSites(MediansOfSites):
     def goodness(self, results, metric):
         """Give minus the absolute error at each (model, fold, site)."""
         return -self.per_site(results, metric)
+
+    def compared(self, metric):
+        """Name what is compared at each site."""
+        return "the absolute error"
 
     def _sets(self, results):
         """Give observed and predicted values of one model, of shape (n_seeds, n_sites)."""

@@ -104,19 +104,22 @@ def list_protocols():
 def _work(protocols, options, encoders, synthetic):
     """Load the data of one protocol after the other."""
     for protocol in protocols:
+        words = [options.budget if options.settings == "ours" else "paper"]
         try:
             if synthetic:
                 protocol, X, y, stand_ins = make_synthetic(protocol)
                 given = stand_ins | encoders
+                protocol = adapt(protocol, options, words)
             else:
                 listed = options.sites not in (None, "531", "all")
-                sites = read_sites(options.sites) if listed else None
                 protocol, X, y = load_data(
-                    protocol, options.data, kind=options.kind, sites=sites, which=options.sites
+                    adapt(protocol, options, words),
+                    options.data,
+                    kind=options.kind,
+                    sites=read_sites(options.sites) if listed else None,
+                    which=options.sites,
                 )
                 given = encoders
-            words = [options.budget if options.settings == "ours" else "paper"]
-            protocol = adapt(protocol, options, words)
             X, y = protocol.take(X, y)
             choose_folds(protocol.folds(X, y), options.only)
         except USER_MISTAKES as error:

@@ -107,7 +107,9 @@ def compare(results_a, results_b, *, metric=None):
         sites[name] = paired.sort_values("difference", kind="stable").reset_index("fold")
         folds[name] = _summary(paired)
     return Comparison(
-        pd.concat(folds, names=["model", "fold"]), pd.concat(sites, names=["model", "site"]), metric
+        pd.concat(folds, names=["model", "fold"]),
+        pd.concat(sites, names=["model", "site"]),
+        way.compared(metric),
     )
 
 

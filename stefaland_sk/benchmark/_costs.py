@@ -85,7 +85,7 @@ def format_costs(runs, *, baseline="lstm", markdown=False):
     """
     table = cost_table(runs, baseline=baseline)
     shown = table[["pretrain_cpu_seconds", "fit_cpu_seconds", "seconds_per_epoch"]]
-    shown = shown.map(lambda value: "-" if value != value else f"{value:.1f}")
+    shown = shown.map(lambda value: "-" if value != value else f"{value:.3g}")
     shown.columns = ["pretraining [s]", "fit [s]", "per epoch [s]"]
     shown["parameters"] = [_whole(value) for value in table["n_parameters"]]
     shown["memory [MiB]"] = [_whole(value) for value in table["peak_memory_mib"]]

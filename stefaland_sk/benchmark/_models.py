@@ -61,6 +61,15 @@ _NUMBERS = {
         "site": {"n_seeds": 2},
         "encoder": {"d_model": 32, "d_feedforward": 64, "max_epochs": 8},
     },
+    "tiny": {
+        "linear": {},
+        "random_forest": {"n_estimators": 5, "max_rows": 2_000, "max_samples": 500},
+        "lstm": {"d_hidden": 8, "max_epochs": 1, "attribute_noise": 0.5},
+        "head": {"d_hidden": 8, "max_epochs": 1, "attribute_noise": 0.5},
+        "hbv": {"n_members": 2},
+        "site": {"d_hidden": 8, "n_seeds": 1, "max_epochs": 2},
+        "encoder": {"d_model": 8, "n_layers": 1, "d_feedforward": 8, "max_epochs": 1},
+    },
 }
 # An LSTM has no preset of its own for soil moisture: it gets that of `StefaLandSoilMoisture`.
 _MOISTURE_LSTM = {"warmup": 60, "max_epochs": 30}
@@ -94,8 +103,8 @@ def make_models(
     task : {"streamflow", "streamflow_global", "soil_moisture", "soil_composition"}, \
 default="streamflow"
         What is predicted.
-    budget : {"full", "quick"}, default="full"
-        Sizes and epochs. "quick" is for demonstrations.
+    budget : {"full", "quick", "tiny"}, default="full"
+        Sizes and epochs. "quick" is for demonstrations, "tiny" shows that all runs.
     settings : {"ours", "paper"}, default="ours"
         Whether networks train as we do, or as the paper says, see `paper_row`.
     epochs : int, default=None

@@ -115,7 +115,7 @@ def progress_line(part, numbers):
         seconds += f" after {part['pretrain_seconds']:.1f} s of pretraining"
     scored = part["n_sites"] - part["n_left_out"]
     return (
-        f"{part['model']:<14}seed {part['seed']}  fold {part['fold']:<4}{scored:>4} sites  "
+        f"{part['model']:<17}seed {part['seed']}  fold {part['fold']:<4}{scored:>4} sites  "
         f"{name} {numbers[name]:6.3f}  {seconds}"
     )
 

@@ -243,9 +243,10 @@ class Protocol:
                 raise ValueError(f"No site of X has a true value in {self.sites!r}.")
             X, y = X[chosen], y[chosen]
         if self.hidden:
-            names = [*X.forcing_names, *X.attribute_names]
-            kept = [n for n in names if not any(fnmatch(n, pattern) for pattern in self.hidden)]
-            X = X if len(kept) == len(names) else X.keep_variables(kept)
+            X = X.keep_variables(
+                forcings=[name for name in X.forcing_names if not self._hides(name)],
+                attributes=[name for name in X.attribute_names if not self._hides(name)],
+            )
         if self.period is not None:
             X = X.sel_time(*self.period)
             y = y.loc[:, X.time]
@@ -253,6 +254,10 @@ class Protocol:
             if getattr(self, name) is not None:
                 period_mask(X.time, getattr(self, name), name)
         return X, y
+
+    def _hides(self, name):
+        """Tell whether models may not see a variable."""
+        return any(fnmatch(name, pattern) for pattern in self.hidden)
 
     def _site_target(self, X, y):
         """Give the target of sites as a Series."""

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from stefaland_sk._core import check_option
-from stefaland_sk.model_selection import LeaveRegionOut, SiteKFold, camels_pub
+from stefaland_sk.model_selection import LeaveClusterOut, LeaveRegionOut, SiteKFold, camels_pub
 
 from ._models import ADAPTERS, COMPARATORS, HYBRIDS, OTHER_ENCODERS, SITE_MODELS
 from ._protocol import Protocol
@@ -143,7 +143,7 @@ def _composition():
             cv=SiteKFold(5, random_state=42),
             task="soil_composition",
             target_per_site=True,
-            target=fraction,
+            target=f"{fraction}_frac",
             hidden=_TEXTURE,
             data="soil_composition",
             models=SITE_MODELS,
@@ -181,6 +181,12 @@ def _alphaearth():
         name="alphaearth-out-of-sample",
         cv=SiteKFold(5, random_state=42),
         source=f"{_ALPHAEARTH}: five random folds, in other years too.",
+    )
+    yield replace(
+        everywhere,
+        name="alphaearth-clusters",
+        cv=LeaveClusterOut(),
+        source=f"{_ALPHAEARTH}: clusters of standardised attributes, by the silhouette.",
     )
 
 
@@ -232,7 +238,11 @@ GROUPS = MappingProxyType(
         "global": ("global-random", "global-continents"),
         "soil-composition": ("soil-clay", "soil-sand", "soil-silt"),
         "soil-composition-regions": tuple(f"soil-{f}-regions" for f in ("clay", "sand", "silt")),
-        "alphaearth": ("alphaearth-in-sample", "alphaearth-out-of-sample"),
+        "alphaearth": (
+            "alphaearth-in-sample",
+            "alphaearth-out-of-sample",
+            "alphaearth-clusters",
+        ),
         "transfer": ("transfer-us-to-gb", "transfer-gb-to-us"),
     }
 )
@@ -259,7 +269,7 @@ def get_protocols(name):
     Examples
     --------
     >>> [protocol.target for protocol in get_protocols("soil-composition")]
-    ['clay', 'sand', 'silt']
+    ['clay_frac', 'sand_frac', 'silt_frac']
     """
     if name == "all":
         return list(PROTOCOLS.values())
