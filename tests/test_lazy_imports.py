@@ -13,6 +13,7 @@ LIGHT = [
     "stefaland_sk.datasets",
     "stefaland_sk.metrics",
     "stefaland_sk.model_selection",
+    "stefaland_sk.judging",
     "stefaland_sk.plotting",
 ]
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.impute import SimpleImputer
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
+
+from stefaland_sk.judging import DonorSelector
+from stefaland_sk.judging._features import site_scaling
 
 
 def make_regions(regionalizer, attributes, shares, n_donors):
@@ -30,29 +30,19 @@ def make_regions(regionalizer, attributes, shares, n_donors):
         Something with ``give(attributes)``.
     """
     kind = Donors if isinstance(regionalizer, str) else Regression
-    return kind(regionalizer, attributes.to_numpy(dtype=np.float64), shares, n_donors)
-
-
-def _scaling():
-    """Make columns comparable; an attribute that is missing counts as average."""
-    return make_pipeline(StandardScaler(), SimpleImputer(keep_empty_features=True))
+    return kind(regionalizer, attributes, shares, n_donors)
 
 
 class Donors:
     """The parameters of the sites that are most alike by attributes."""
 
     def __init__(self, _, attributes, shares, n_donors):
-        self.scaling = _scaling().fit(attributes)
-        scaled = self.scaling.transform(attributes)
-        self.neighbours = NearestNeighbors(n_neighbors=min(n_donors, len(shares))).fit(scaled)
+        self.selector = DonorSelector(min(n_donors, len(shares))).fit(attributes)
         self.shares = shares
 
     def give(self, attributes):
         """Give shares of shape (n_sites, n_donors, n_parameters)."""
-        scaled = self.scaling.transform(attributes.to_numpy(dtype=np.float64))
-        # Site by site, so that ties do not depend on the other sites.
-        found = [self.neighbours.kneighbors(row[None], return_distance=False)[0] for row in scaled]
-        return self.shares[np.array(found)]
+        return self.shares[self.selector.select(attributes).positions]
 
 
 class Regression:
@@ -62,7 +52,8 @@ class Regression:
         regressor = clone(regressor)
         if not get_tags(regressor).target_tags.multi_output:
             regressor = MultiOutputRegressor(regressor)
-        self.model = make_pipeline(_scaling(), regressor).fit(attributes, shares)
+        self.model = make_pipeline(site_scaling(), regressor)
+        self.model.fit(attributes.to_numpy(dtype=np.float64), shares)
 
     def give(self, attributes):
         """Give shares of shape (n_sites, 1, n_parameters)."""
