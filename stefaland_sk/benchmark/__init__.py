@@ -8,7 +8,15 @@ from ._models import BUDGETS, DEMO_MODELS, MODELS, SITE_MODELS, make_models
 from ._protocol import Fold, Protocol
 from ._protocols import GROUPS, PROTOCOLS, choose_protocol, get_protocols
 from ._run import BenchmarkResults, run
-from ._tables import find_problems, fold_table, overall_table, read_results, win_rates
+from ._splitters import DonorSplit, OtherYears
+from ._tables import (
+    find_problems,
+    fold_table,
+    overall_table,
+    protocol_table,
+    read_results,
+    win_rates,
+)
 
 __all__ = [
     "BUDGETS",
@@ -19,7 +27,9 @@ __all__ = [
     "SITE_MODELS",
     "BenchmarkResults",
     "Comparison",
+    "DonorSplit",
     "Fold",
+    "OtherYears",
     "Protocol",
     "beside_published",
     "choose_protocol",
@@ -32,6 +42,7 @@ __all__ = [
     "get_protocols",
     "make_models",
     "overall_table",
+    "protocol_table",
     "published_values",
     "read_results",
     "run",

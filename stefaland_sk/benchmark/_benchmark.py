@@ -1,6 +1,7 @@
 """The command that reruns the tables of the papers."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ._data import load_data
@@ -10,6 +11,7 @@ from ._models import SETTINGS
 from ._options import adapt, add_model_options, compare_models
 from ._protocols import GROUPS, PROTOCOLS, get_protocols
 from ._run import choose_folds
+from ._splitters import DonorSplit
 from ._synthetic import make_synthetic
 
 ALL_SYNTHETIC = "all-synthetic"
@@ -93,10 +95,15 @@ def run_benchmark(options):
 def list_protocols():
     """Give a line for each protocol and group."""
     lines = ["protocols"]
-    for protocol in PROTOCOLS.values():
+    in_groups = {name for key, names in GROUPS.items() if key == "donors" for name in names}
+    for name, protocol in PROTOCOLS.items():
+        if name in in_groups:  # many, which differ by a number
+            continue
         lines.append(f"  {protocol.name:<26}{protocol.data or '-':<18}{' '.join(protocol.models)}")
     lines.append("groups")
-    lines += [f"  {name:<26}{' '.join(members)}" for name, members in GROUPS.items()]
+    for name, members in GROUPS.items():
+        shown = members if len(members) < 8 else [members[0], "...", members[-1]]
+        lines.append(f"  {name:<26}{' '.join(shown)}")
     lines.append(f"  {ALL_SYNTHETIC:<26}every protocol on synthetic data")
     return "\n".join(lines)
 
@@ -120,11 +127,25 @@ def _work(protocols, options, encoders, synthetic):
                     which=options.sites,
                 )
                 given = encoders
+            protocol = _with_features(protocol, given)
             X, y = protocol.take(X, y)
             choose_folds(protocol.folds(X, y), options.only)
         except USER_MISTAKES as error:
             raise UsageError(f"{protocol.name}: {one_line(error)}") from error
         yield protocol, X, y, given
+
+
+def _with_features(protocol, encoders):
+    """Put the encoder by which donors are compared into the split that names it."""
+    cv = protocol.cv
+    if not isinstance(cv, DonorSplit) or cv.features not in ("alphaearth", "stefaland"):
+        return protocol
+    encoder = encoders.get(cv.features, encoders.get("donors"))
+    if encoder is None:
+        option = {"alphaearth": "--embeddings", "stefaland": "--encoder"}[cv.features]
+        raise ValueError(f"donors are compared by an encoder: give it by {option} FILE.")
+    found = DonorSplit(cv.n_donors, features=encoder, n_targets=cv.n_targets)
+    return replace(protocol, cv=found)
 
 
 def _encoders(options):

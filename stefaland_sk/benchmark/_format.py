@@ -1,9 +1,10 @@
 """Tables of a comparison as text."""
 
 import numpy as np
+import pandas as pd
 
 from ._aggregate import aggregation_of
-from ._tables import find_problems, fold_table, overall_table
+from ._tables import find_problems, fold_table, overall_table, protocol_table
 
 _MOST_FOLDS = 15  # that stand beside each other
 
@@ -50,6 +51,28 @@ def format_tables(results, *, baseline="lstm", markdown=False):
     for protocol, part in results.groupby("protocol", sort=False):
         blocks += _blocks(protocol, part, baseline, markdown)
     return "\n\n".join(blocks) + "\n"
+
+
+def format_protocols(results, *, markdown=False):
+    """Write the first metric of each protocol and model as text.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Scores of several protocols.
+    markdown : bool, default=False
+        Whether to write Markdown; otherwise aligned text.
+
+    Returns
+    -------
+    str
+        A table with one row per protocol.
+    """
+    table = protocol_table(results)
+    shown = table.astype(object)
+    shown.insert(0, "metric", pd.Series(table.attrs["metric"]))
+    title = "All protocols: the first metric over all sites"
+    return "\n\n".join([f"## {title}" if markdown else title, grid(shown, markdown)]) + "\n"
 
 
 def _blocks(protocol, results, baseline, markdown):

@@ -1,5 +1,6 @@
 """What commands that compare models share: their options, and the work itself."""
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 
 from ._beside import format_beside
 from ._costs import format_costs
-from ._format import format_tables
+from ._format import format_protocols, format_tables
 from ._messages import USER_MISTAKES, UsageError, one_line
 from ._models import BUDGETS, make_models
 from ._run import run
@@ -138,7 +139,7 @@ def compare_models(work, options, *, models=None, beside=False):
             out=out,
             only=getattr(options, "only", None),
             n_jobs=jobs,
-            threads=1 if jobs > 1 else joblib.cpu_count(),
+            threads=1 if jobs > 1 else _n_threads(),
             resume=options.resume,
             verbose=1,
             command=options.command_line,
@@ -152,9 +153,12 @@ def compare_models(work, options, *, models=None, beside=False):
         texts.append(markdown)
         print(f"\n{plain}", flush=True)
     if len(scores) > 1:
-        for name, tables in (("results", scores), ("runs", runs)):
-            joined = pd.concat(tables, ignore_index=True)
-            joined.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+        scores, runs = (pd.concat(tables, ignore_index=True) for tables in (scores, runs))
+        for name, table in (("results", scores), ("runs", runs)):
+            table.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+        for markdown in (False, True):
+            texts.append(format_protocols(scores, markdown=markdown))
+        print(texts.pop(-2))
     (out / "tables.md").write_text("\n".join(texts), encoding="utf-8")
     print(f"scores of every site: {out / 'results.csv'}; seconds and sizes: {out / 'runs.csv'}")
     print(f"{time.perf_counter() - begin:.0f} seconds")
@@ -201,6 +205,12 @@ def in_words(protocol):
 
 def _day(day):
     return "the end of the record" if day is None else str(day)
+
+
+def _n_threads():
+    """Give the threads of a fold that runs alone: what the user has set, or one per core."""
+    found = os.environ.get("OMP_NUM_THREADS", "")
+    return int(found) if found.isdigit() and int(found) > 0 else joblib.cpu_count()
 
 
 def _has_gpu():

@@ -10,7 +10,7 @@ from stefaland_sk.model_selection import LeaveClusterOut, LeaveRegionOut, SiteKF
 
 from ._models import ADAPTERS, COMPARATORS, HYBRIDS, OTHER_ENCODERS, SITE_MODELS
 from ._protocol import Protocol
-from ._splitters import OtherYears
+from ._splitters import DonorSplit, OtherYears
 
 _STEFALAND = "StefaLand, arXiv:2509.17942"
 _ALPHAEARTH = "AlphaEarth embeddings of basins, arXiv:2601.01558"
@@ -29,6 +29,17 @@ _ABLATIONS = (
 )
 # What one basin more or less does to a row does not matter beside these.
 _COST = ("lstm", "noresconn", "resconn", *HYBRIDS)
+
+
+_N_DONORS = (100, 200, 300, 400, 500, 600, None)
+_ALPHAEARTH_YEARS = {
+    "data": "camels_us",
+    "baseline": "lstm_17",
+    "period": ("1980-01-01", "2014-12-31"),
+    "fit_period": ("1980-01-01", "2004-12-31"),
+    "score_period": ("2010-01-01", "2014-12-31"),
+    "min_obs": 365,
+}
 
 
 def _camels():
@@ -165,14 +176,9 @@ def _alphaearth():
     everywhere = Protocol(
         name="alphaearth-in-sample",
         cv=OtherYears(),
-        data="camels_us",
         models=("lstm_17", "lstm_26", "alphaearth_lstm", "lstm_stefaland"),
-        baseline="lstm_17",
-        period=("1980-01-01", "2014-12-31"),
-        fit_period=("1980-01-01", "2004-12-31"),
-        score_period=("2010-01-01", "2014-12-31"),
         seeds=(0, 1, 2, 3, 4),
-        min_obs=365,
+        **_ALPHAEARTH_YEARS,
         source=f"{_ALPHAEARTH}: all basins in other years.",
     )
     yield everywhere
@@ -188,6 +194,20 @@ def _alphaearth():
         cv=LeaveClusterOut(),
         source=f"{_ALPHAEARTH}: clusters of standardised attributes, by the silhouette.",
     )
+
+
+def _donors():
+    """An LSTM for each target, trained on the basins most like it."""
+    by = {"attributes": None, "alphaearth": "alphaearth", "stefaland": "stefaland"}
+    for kind, features in {**by, "random": "random"}.items():
+        for k in _N_DONORS:
+            yield Protocol(
+                name=f"donors-{kind}-{k or 'all'}",
+                cv=DonorSplit(k, features=features, n_targets=150),
+                models=("linear", "lstm_17"),
+                **_ALPHAEARTH_YEARS,
+                source=f"{_ALPHAEARTH}: donor scaling, by cosine similarity.",
+            )
 
 
 def _transfer():
@@ -226,10 +246,17 @@ PROTOCOLS = MappingProxyType(
             *_moisture(),
             *_composition(),
             *_alphaearth(),
+            *_donors(),
             *_transfer(),
         )
     }
 )
+
+_KINDS_OF_DONORS = ("attributes", "alphaearth", "stefaland", "random")
+_DONORS = {
+    f"donors-{kind}": tuple(name for name in PROTOCOLS if name.startswith(f"donors-{kind}-"))
+    for kind in _KINDS_OF_DONORS
+}
 
 #: Several protocols under one name, for the tables that have a part for each.
 GROUPS = MappingProxyType(
@@ -244,6 +271,8 @@ GROUPS = MappingProxyType(
             "alphaearth-clusters",
         ),
         "transfer": ("transfer-us-to-gb", "transfer-gb-to-us"),
+        **_DONORS,
+        "donors": tuple(name for names in _DONORS.values() for name in names),
     }
 )
 

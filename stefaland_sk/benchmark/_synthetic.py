@@ -10,10 +10,12 @@ from stefaland_sk.datasets import make_catchments
 from stefaland_sk.model_selection import SiteKFold
 
 from ._models import OTHER_ENCODERS
+from ._splitters import DonorSplit
 
 TEXTURE = ("sand_frac", "silt_frac", "clay_frac")
 _CONTINENTS = ("Africa", "Europe", "North America", "South America")
 _START = "2000-10-01"
+_N_BASINS = 671  # of which the numbers of donors are a part
 
 
 def make_synthetic(protocol, *, n_sites=24, n_years=3, random_state=0):
@@ -63,10 +65,10 @@ def make_synthetic(protocol, *, n_sites=24, n_years=3, random_state=0):
     if protocol.target_per_site:
         y = X.attributes[list(TEXTURE)]
         X = Panel.from_table(X.attributes, sites=X.sites)
-    return _adapted(protocol), X, y, _embeddings(X, random_state)
+    return _adapted(protocol, n_sites), X, y, _embeddings(X, random_state)
 
 
-def _adapted(protocol):
+def _adapted(protocol, n_sites):
     """Give the protocol with sites and days of the synthetic data."""
     changes = {"name": protocol.name, "sites": None, "seeds": (0,)}
     if not protocol.name.startswith("synthetic"):
@@ -78,6 +80,10 @@ def _adapted(protocol):
         changes["score_period"] = ("2001-10-01", "2002-09-30")
     if _is_published(protocol.cv):
         changes["cv"] = SiteKFold(3, random_state=0)
+    if isinstance(protocol.cv, DonorSplit):
+        k = protocol.cv.n_donors
+        few = None if k is None else max(2, round(n_sites * k / _N_BASINS))
+        changes["cv"] = DonorSplit(few, features=protocol.cv.features, n_targets=3)
     return replace(protocol, **changes)
 
 
@@ -116,4 +122,5 @@ def _embeddings(X, random_state):
     vectors = values @ rng.normal(size=(values.shape[1], 8))
     vectors += 0.1 * rng.normal(size=vectors.shape)
     table = pd.DataFrame(vectors, index=X.site_ids).add_prefix("emb_")
-    return dict.fromkeys(OTHER_ENCODERS.values(), SiteEmbeddingEncoder(table))
+    encoder = SiteEmbeddingEncoder(table)
+    return {**dict.fromkeys(OTHER_ENCODERS.values(), encoder), "donors": encoder}

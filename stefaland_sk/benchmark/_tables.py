@@ -189,6 +189,43 @@ def fold_table(results, metric=None):
     return table.rename_axis(index="model")
 
 
+def protocol_table(results):
+    """Give one number per protocol and model: the first metric over all sites.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Scores of any number of protocols.
+
+    Returns
+    -------
+    DataFrame of shape (n_protocols, n_models)
+        NaN where a model was not run under a protocol. The metrics, by protocol, are in
+        ``attrs["metric"]``.
+
+    See Also
+    --------
+    overall_table : All numbers of one protocol.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> columns = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+    >>> rows = [(p, "lstm", 0, "1", "01", "nse", v) for p, v in [("k100", 0.4), ("k200", 0.6)]]
+    >>> protocol_table(pd.DataFrame(rows, columns=columns))["lstm"].to_dict()
+    {'k100': 0.4, 'k200': 0.6}
+    """
+    rows, metrics = {}, {}
+    for protocol, part in results.groupby("protocol", sort=False):
+        way = aggregation_of(part)
+        metrics[protocol] = way.metrics(part)[0]
+        models = part.groupby("model", sort=False)
+        rows[protocol] = {name: way.overall(own, metrics[protocol]) for name, own in models}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="protocol")
+    table.attrs["metric"] = metrics
+    return table
+
+
 def win_rates(results, *, metric=None, baseline="lstm"):
     """Tell at what share of the sites a model beats the baseline.
 
