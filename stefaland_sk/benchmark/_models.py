@@ -38,6 +38,9 @@ SEVENTEEN = (
     *("dom_land_cover", "geol_1st_class", "geol_2nd_class"),
 )
 
+# Enough to see that a row runs.
+_TINY = {"d_hidden": 8, "window": 120, "warmup": 30, "batch_size": 8, "max_epochs": 1}
+
 # The one table of numbers. "full" takes the estimators' own defaults but for the noise on
 # attributes, which regions unlike those of the training ask for; "quick" fits a
 # demonstration into minutes on two cores. "head" is what the other rows train on the
@@ -64,11 +67,14 @@ _NUMBERS = {
     "tiny": {
         "linear": {},
         "random_forest": {"n_estimators": 5, "max_rows": 2_000, "max_samples": 500},
-        "lstm": {"d_hidden": 8, "max_epochs": 1, "attribute_noise": 0.5},
-        "head": {"d_hidden": 8, "max_epochs": 1, "attribute_noise": 0.5},
+        "lstm": _TINY | {"attribute_noise": 0.5},
+        "head": _TINY | {"attribute_noise": 0.5},
         "hbv": {"n_members": 2},
         "site": {"d_hidden": 8, "n_seeds": 1, "max_epochs": 2},
-        "encoder": {"d_model": 8, "n_layers": 1, "d_feedforward": 8, "max_epochs": 1},
+        "encoder": {
+            **{"d_model": 8, "n_layers": 1, "n_heads": 2, "d_feedforward": 8, "d_embedding": 4},
+            **{"window": 120, "batch_size": 8, "max_epochs": 1},
+        },
     },
 }
 # An LSTM has no preset of its own for soil moisture: it gets that of `StefaLandSoilMoisture`.
