@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from stefaland_sk.datasets import PANEL_KINDS
+
 from ._benchmark import add_benchmark
 from ._beside import format_beside
 from ._compare import compare, format_comparison
-from ._demo import add_demo, load_folder
+from ._demo import add_demo, read_any
 from ._fingerprint import library_version
 from ._format import format_tables
 from ._messages import USER_MISTAKES, UsageError, one_line, show_warning
@@ -62,10 +64,16 @@ def make_parser():
     check = commands.add_parser(
         "check",
         help="look for what usually goes wrong with data",
-        description="Read CAMELS-US (as distributed, or compact) and report gaps, impossible "
-        "values, wrong units and the like. Exits with 1 if it finds errors.",
+        description="Read a data set and report gaps, impossible values, wrong units and the "
+        f"like. Kinds: {', '.join(PANEL_KINDS)}. Exits with 1 if it finds errors.",
     )
-    check.add_argument("path", help="folder with the data")
+    check.add_argument("path", help="folder or file with the data")
+    check.add_argument(
+        "--kind", choices=PANEL_KINDS, metavar="KIND", help="kind of the data (default: seen)"
+    )
+    check.add_argument(
+        "--target", metavar="NAME", help="what is to be predicted, where there is a choice"
+    )
     check.set_defaults(function=_check)
     table = commands.add_parser(
         "table",
@@ -99,7 +107,9 @@ def make_parser():
 # ---------------------------------------------------------------------- commands
 def _check(options):
     """Report on data."""
-    X, y = load_folder(options.path)
+    choices = {} if options.target is None else {"target": options.target}
+    kind, X, y = read_any(options.path, options.kind, **choices)
+    print(f"kind: {kind}")
     report = X.check(y)
     print(report)
     return 0 if report.ok else 1

@@ -9,37 +9,16 @@ from sklearn.cluster import KMeans
 
 from stefaland_sk._core import check_option
 from stefaland_sk.data import concat_panels, get_variable_set
-from stefaland_sk.datasets._camels_gb import load_camels_gb
-from stefaland_sk.datasets._camels_us import CATEGORIES, load_camels_us
+from stefaland_sk.datasets import PANEL_KINDS, find_kind, load_panel
+from stefaland_sk.datasets._camels_us import CATEGORIES
 from stefaland_sk.datasets._camels_us_files import open_source
-from stefaland_sk.datasets._caravan import load_caravan
-from stefaland_sk.datasets._gridded import load_gridded
-from stefaland_sk.datasets._ismn import load_ismn
-from stefaland_sk.datasets._mopex import load_mopex
-from stefaland_sk.datasets._smap import load_smap
-from stefaland_sk.datasets._soil_profiles import load_soil_profiles
 from stefaland_sk.model_selection import LeaveRegionOut
 
 from ._models import DESCRIPTIONS
 
-READERS = {
-    "camels_us": load_camels_us,
-    "camels_gb": load_camels_gb,
-    "caravan": load_caravan,
-    "mopex": load_mopex,
-    "smap": load_smap,
-    "ismn": load_ismn,
-    "gridded": load_gridded,
-    "soil_profiles": load_soil_profiles,
-}
-# Kinds that a protocol is for: the readers that are tried, one after the other.
-_FOR = {
-    "camels_us": ("camels_us",),
-    "caravan": ("caravan",),
-    "soil_moisture": ("smap", "ismn", "gridded"),
-    "soil_composition": ("soil_profiles",),
-    "synthetic": ("camels_us",),
-}
+# What the data of a protocol have to hold: series, and values of sites.
+_SERIES = ("camels_us", "camels_gb", "caravan", "mopex", "ismn", "smap", "gridded")
+_VALUES = ("soil_profiles",)
 _N_REGIONS = 6
 _FEWEST_SHARED = 3
 _HYDROATLAS = "attributes_caravan_hydroatlas.parquet"
@@ -64,7 +43,7 @@ def load_data(protocol, paths, *, kind=None, sites=None, which=None):
     paths : list of str
         Folder or file; two for a transfer between data sets.
     kind : str, default=None
-        Reader, out of `READERS`; None takes those that the protocol is for.
+        Kind of the data, out of `PANEL_KINDS`; None sees it from the files.
     sites : list of str, default=None
         Sites to read; None reads all.
     which : {None, "531", "all"}, default=None
@@ -84,18 +63,14 @@ def load_data(protocol, paths, *, kind=None, sites=None, which=None):
     OSError, ValueError, TypeError
         If nothing, or something else, lies at the paths.
     """
-    for path in paths:
-        if not Path(path).expanduser().exists():
-            raise FileNotFoundError(f"there is nothing at {path!r}.")
     if kind is not None:
-        check_option("kind", kind, list(READERS))
+        check_option("kind", kind, list(PANEL_KINDS))
     if protocol.data == "camels_us_gb":
         X, y = _two_countries(protocol, paths, sites)
     elif len(paths) > 1:
         raise ValueError(f"{protocol.name} takes one data set, but --data names {len(paths)}.")
     else:
-        kinds = _FOR[protocol.data] if kind is None else (kind,)
-        X, y, kind = _read(paths[0], kinds, protocol, sites)
+        X, y, kind = _read(paths[0], kind, protocol, sites)
         if kind == "camels_us" and set(protocol.models) & set(DESCRIPTIONS):
             X = _with_classes(X, paths[0])
     if which in ("531", "all"):
@@ -105,25 +80,21 @@ def load_data(protocol, paths, *, kind=None, sites=None, which=None):
     return protocol, _with_places(protocol, X), y
 
 
-def _read(path, kinds, protocol, sites):
-    """Read with the first reader that finds its files."""
-    missing = []
-    for kind in kinds:
-        options = {"sites": sites}
-        if kind != "soil_profiles":
-            options["period"] = protocol.period
-        if kind == "camels_us" and set(protocol.models) & set(DESCRIPTIONS):
-            options["attributes"] = "all"
-        try:
-            return *READERS[kind](Path(path).expanduser(), **options), kind
-        except FileNotFoundError as error:
-            missing.append(error)
-    if len(missing) == 1:
-        raise missing[0]
-    raise FileNotFoundError(
-        f"No data of the kinds {list(kinds)} at {str(path)!r}; --kind says what it is, out of "
-        f"{list(READERS)}."
-    )
+def _read(path, kind, protocol, sites):
+    """Read a data set and say of which kind it is."""
+    kind = find_kind(path) if kind is None else kind
+    fitting = _VALUES if protocol.target_per_site else _SERIES
+    if kind not in fitting:
+        raise ValueError(
+            f"{protocol.name} needs data of the kinds {list(fitting)}, but {str(path)!r} is of the "
+            f"kind {kind!r}. Should that be wrong, --kind says what it is."
+        )
+    options = {"sites": sites}
+    if not protocol.target_per_site:
+        options["period"] = protocol.period
+    if kind == "camels_us" and set(protocol.models) & set(DESCRIPTIONS):
+        options["attributes"] = "all"
+    return *load_panel(path, kind, **options), kind
 
 
 def _two_countries(protocol, paths, sites):
@@ -133,10 +104,10 @@ def _two_countries(protocol, paths, sites):
             f"{protocol.name} needs two data sets: --data FOLDER_OF_CAMELS_US FOLDER_OF_CAMELS_GB."
         )
     us, gb = (Path(path).expanduser() for path in paths)
-    there, flow_there = load_camels_gb(gb, period=protocol.period)
+    there, flow_there = load_panel(gb, "camels_gb", period=protocol.period)
     # Not radiation: a mean over the daylight hours there, over the whole day here.
     weather = [name for name in ("prcp", "tmean", "pet") if name in there.forcing_names]
-    here, flow_here = load_camels_us(us, forcings=weather, period=protocol.period)
+    here, flow_here = load_panel(us, "camels_us", forcings=weather, period=protocol.period)
     if (us / _HYDROATLAS).is_file():
         here, flow_here = _with_hydroatlas(here, flow_here, us / _HYDROATLAS)
     panels, targets = [], []

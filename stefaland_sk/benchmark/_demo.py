@@ -1,9 +1,8 @@
 """The demonstration: the benchmark on synthetic catchments, or on CAMELS-US, in minutes."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from stefaland_sk.datasets import load_camels_us, make_catchments
+from stefaland_sk.datasets import find_kind, load_panel, make_catchments
 from stefaland_sk.datasets._corpus_file import read_site_list
 
 from ._messages import USER_MISTAKES, UsageError, one_line
@@ -28,7 +27,11 @@ def add_demo(commands):
         "synthetic catchments, in a few minutes. A run that was stopped goes on where it was "
         "when it is called again.",
     )
-    demo.add_argument("--data", metavar="PATH", help="folder with CAMELS-US; default: synthetic")
+    demo.add_argument(
+        "--data",
+        metavar="PATH",
+        help="data set, such as the folder of CAMELS-US; default: synthetic",
+    )
     demo.add_argument(
         "--out", default="demo-out", metavar="DIR", help="results (default: demo-out)"
     )
@@ -54,12 +57,11 @@ def run_demo(options):
     return compare_models([(protocol, X, y, {})], options, models=options.models)
 
 
-def load_folder(path, **choices):
-    """Read CAMELS-US; a mistake becomes one line."""
-    if not Path(path).expanduser().is_dir():
-        raise UsageError(f"there is no folder {path!r}.")
+def read_any(path, kind=None, **choices):
+    """Read real data and say of which kind they are; a mistake becomes one line."""
     try:
-        return load_camels_us(path, **choices)
+        kind = find_kind(path) if kind is None else kind
+        return kind, *load_panel(path, kind, **choices)
     except USER_MISTAKES as error:
         raise UsageError(one_line(error)) from error
 
@@ -83,7 +85,13 @@ def _protocol_and_data(options):
         protocol = PROTOCOLS["synthetic-pur"]
     else:
         listed = options.sites not in (None, "531", "all")
-        X, y = load_folder(options.data, sites=read_sites(options.sites) if listed else None)
+        sites = {"sites": read_sites(options.sites)} if listed else {}
+        kind, X, y = read_any(options.data, **sites)
+        if y is None or X.time is None or "region" not in X.sites:
+            raise UsageError(
+                f"--data needs daily series with a target, at sites in regions; {options.data!r} "
+                f"is of the kind {kind!r} and has none."
+            )
         protocol = choose_protocol(X)
         if options.sites is not None:
             protocol = replace(protocol, sites="in_531" if options.sites == "531" else None)

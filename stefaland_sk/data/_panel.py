@@ -1070,7 +1070,8 @@ class Panel:
         Parameters
         ----------
         target : DataFrame or array-like of shape (n_sites, n_times), default=None
-            Target to check with the inputs.
+            Target to check with the inputs. Without a time axis, a Series with one value per
+            site, or a DataFrame with several.
 
         Returns
         -------

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from stefaland_sk.data._facts import gather, record_table
@@ -87,32 +88,46 @@ def check_panel(panel, target=None):
     panel : Panel
         The inputs.
     target : DataFrame, DataArray or array-like, default=None
-        Target to check with the inputs. One that does not fit the panel is reported,
-        not raised.
+        Target to check with the inputs; without a time axis, one or several columns. One that
+        does not fit the panel is reported, not raised.
 
     Returns
     -------
     PanelReport
         What was found.
     """
-    facts, found = gather(panel), []
-    title, name, unit = repr(panel), "target", None
+    facts, found, targets = gather(panel), [], []
+    title = repr(panel)
     if panel.n_sites == 0:
         nothing = Finding("error", "empty", "The panel has no sites.")
         return PanelReport([nothing], title, record_table(panel, facts))
     if target is not None:
-        name, unit = _name_of(target, panel)
-        try:
-            facts.target = align_target(target, panel, "y").reshape(panel.n_sites, -1)
-        except (TypeError, ValueError) as error:
-            found.append(Finding("error", "target", f"The target does not fit: {error}", name))
+        for one in _one_by_one(target, panel):
+            name, unit = _name_of(one, panel)
+            try:
+                targets.append(
+                    (name, unit, align_target(one, panel, "y").reshape(panel.n_sites, -1))
+                )
+            except (TypeError, ValueError) as error:
+                found.append(Finding("error", "target", f"The target does not fit: {error}", name))
+    facts.target = np.hstack([values for _, _, values in targets]) if targets else None
     records = record_table(panel, facts)
     for rule in RULES:
         found += rule(panel, facts, records)
-    if facts.target is not None:
+    for name, unit, facts.target in targets:
+        own = records if len(targets) == 1 else record_table(panel, facts)
         for rule in TARGET_RULES:
-            found += rule(panel, facts, records, name, unit)
+            found += rule(panel, facts, own, name, unit)
     return PanelReport(found, title, records)
+
+
+def _one_by_one(target, panel):
+    """Give the targets of sites, such as fractions of a soil, one after the other."""
+    if panel.time is None and isinstance(target, pd.DataFrame) and target.shape[1] > 1:
+        for name in target:
+            yield target[name].copy()
+    else:
+        yield target
 
 
 def _name_of(target, panel):

@@ -147,6 +147,7 @@ _TARGET_FAMILIES = re.compile(
     r"(dis|run|ria|riv|dor)_[a-z0-9]{2}_[a-z0-9]{3}"
     r"|(streamflow|discharge|runoff|q_?obs)_.+"
     r"|(average_)?smap(_.+)?"  # satellite soil moisture
+    r"|(sm|soil_moisture)_.+"  # of some depth
     r"|volumetric_soil_water_layer_\d(_.+)?|swvl\d"  # soil water of ERA5 and ERA5-Land
 )
 
@@ -189,7 +190,8 @@ def target_derived(names):
         Those named like streamflow or soil moisture (``runoff``, ``QObs``), like signatures of
         streamflow (``baseflow_index``), like the variables that HydroATLAS takes from modelled
         discharge (``dis_*``, ``run_*``, ``ria_*``, ``riv_*``, ``dor_*``), or like soil moisture
-        of a satellite or a land-surface model (``SMAP_*``, ``volumetric_soil_water_layer_*``).
+        of a satellite, a land-surface model or some depth (``SMAP_*``,
+        ``volumetric_soil_water_layer_*``, ``sm_*``).
         Upper and lower case are not told apart.
 
     Examples

@@ -31,12 +31,6 @@ def choose_forcings(forcings):
     return choose_names("forcings", forcings, [*FORCINGS, *DERIVED_FORCINGS])
 
 
-def needed_forcings(forcings):
-    """Give the variables to read for `forcings`, of which some are derived."""
-    sources = {"tmin", "tmax"} if set(forcings) & set(DERIVED_FORCINGS) else set()
-    return [name for name in FORCINGS if name in forcings or name in sources]
-
-
 def derive_forcing(name, tmin, tmax, lat, time):
     """Compute a derived variable [degC or mm/d] on (site, time)."""
     if name == "tmean":
@@ -55,13 +49,7 @@ def choose_sites(sites, known, where):
         )
     sites = list(sites)
     for odd in (site for site in sites if not isinstance(site, str)):
-        number = isinstance(odd, Real) and not isinstance(odd, bool)
-        fix = (
-            f" A number has lost its leading zeros: use `{str(int(odd)).zfill(8)!r}`, that is "
-            "`str(site).zfill(8)`, or read identifiers with `dtype=str`."
-            if number and odd == odd
-            else ""
-        )
+        fix = _repair(odd, known)
         raise TypeError(
             f"Site identifiers in `sites` must be strings. Got {odd!r} ({type(odd).__name__}).{fix}"
         )
@@ -78,6 +66,21 @@ def choose_sites(sites, known, where):
     if not sites:
         raise ValueError("`sites` is empty; None takes all sites.")
     return [str(site) for site in sites]
+
+
+def _repair(odd, known):
+    """Say how to write an identifier that came as a number."""
+    if not isinstance(odd, Real) or isinstance(odd, bool) or odd != odd:
+        return ""
+    text = str(int(odd))
+    endings = (site for site in known if site.endswith(text) and not site[: -len(text)].isdigit())
+    likely = next(endings, None)
+    if likely is not None and not any(site.isdigit() for site in known):
+        return f" Use {likely!r}."
+    return (
+        f" A number has lost its leading zeros: use `{text.zfill(8)!r}`, that is "
+        "`str(site).zfill(8)`, or read identifiers with `dtype=str`."
+    )
 
 
 def choose_period(period, time):

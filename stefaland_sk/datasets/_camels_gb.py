@@ -141,8 +141,8 @@ def load_camels_gb(
         Signatures of observed runoff (q_mean, baseflow_index_ceh, Q95, ...) to put into the *site
         table*, where models do not see them.
     sites : list of str, default=None
-        Basins to read, in this order, such as ``"camelsgb_39001"``: the number of the National River
-        Flow Archive behind the name that Caravan gives it. None reads all.
+        Basins to read, in this order, such as ``"camelsgb_39001"``: the number of the National
+        River Flow Archive with the prefix that Caravan gives it. None reads all.
     period : pair of str or Timestamp, default=None
         First and last day, both included. None takes the whole record.
     target : {"runoff", "discharge"}, default="runoff"
@@ -163,8 +163,8 @@ def load_camels_gb(
     FileNotFoundError
         If none of the layouts is found; the message lists what was looked for.
     ValueError
-        If a site, attribute or variable does not exist, an attribute is a category, or no day lies in
-        `period`.
+        If a site, attribute or variable does not exist, an attribute is a category, or no day
+        lies in `period`.
 
     Warns
     -----

@@ -1,29 +1,13 @@
 """CAMELS-US: the provider's names, turned into ours."""
 
 import warnings
+from functools import partial
 
-import numpy as np
-import pandas as pd
-
-from stefaland_sk._core import DataWarning, LeakageWarning, check_option
-from stefaland_sk.data import Panel, camels_gauges
-from stefaland_sk.datasets._base import (
-    choose_forcings,
-    choose_names,
-    choose_period,
-    choose_sites,
-    derive_forcing,
-    give,
-    needed_forcings,
-)
-from stefaland_sk.datasets._camels_us_files import DAY, open_source
-from stefaland_sk.datasets._variables import (
-    ATTRIBUTE_UNITS,
-    ATTRIBUTES,
-    DERIVED_FORCINGS,
-    FORCINGS,
-    units_of,
-)
+from stefaland_sk._core import DataWarning, check_option
+from stefaland_sk.data import camels_gauges
+from stefaland_sk.datasets._camels_us_files import open_files
+from stefaland_sk.datasets._dataset import DataSet, build
+from stefaland_sk.datasets._variables import ATTRIBUTE_UNITS, ATTRIBUTES, FORCINGS, units_of
 
 PRODUCTS = ["daymet", "maurer", "maurer_extended", "nldas"]
 TARGETS = {"runoff": "mm/d", "discharge": "m3/s"}
@@ -76,6 +60,7 @@ def load_camels_us(
     path,
     *,
     forcing_product="daymet",
+    radiation="daylight",
     forcings=None,
     attributes="default",
     signatures=(),
@@ -99,6 +84,9 @@ def load_camels_us(
     forcing_product : {"daymet", "maurer", "maurer_extended", "nldas"}, default="daymet"
         Source of the weather. Compact files hold Daymet only. The files of Maurer (but
         not the extended ones) and NLDAS give the daily mean as `tmin` and as `tmax`.
+    radiation : {"daylight", "day"}, default="daylight"
+        Over which hours ``srad`` is the mean: those of daylight, as in the files of all
+        products and in most published work, or all 24, as in other data sets.
     forcings : list of str, default=None
         Variables to give, out of prcp, srad, tmax, tmin, vp, dayl and two derived ones:
         tmean, the mean of `tmin` and `tmax`, and pet after Hargreaves and Samani. None
@@ -152,8 +140,9 @@ def load_camels_us(
     Notes
     -----
     Discharge in cubic feet per second becomes runoff by the area ``area_gages2``, the one
-    that reproduces the provider's ``q_mean``. ``srad`` is the mean over the daylight
-    hours: the daily energy is ``srad * dayl``.
+    that reproduces the provider's ``q_mean``. ``srad`` of the files is the mean over the daylight
+    hours: the daily energy is ``srad * dayl``. Set ``radiation="day"`` to join basins of
+    other data sets, whose ``srad`` is the mean over 24 hours. Snow of the files is not read.
 
     References
     ----------
@@ -176,139 +165,76 @@ def load_camels_us(
     >>> X  # doctest: +SKIP
     Panel(671 sites, 6940 times from 1989-10-01 to 2008-09-30, 6 forcings, 26 attributes)
     """
-    check_option("forcing_product", forcing_product, PRODUCTS)
-    check_option("target", target, list(TARGETS))
-    forcings = choose_forcings(forcings)
-    names = _choose_attributes(attributes)
-    signatures = choose_names("signatures", signatures, SIGNATURES)
-
-    source = open_source(path, forcing_product)
-    try:
-        sites = choose_sites(sites, source.site_ids, f"{source.name} with its attributes")
-        days = choose_period(period, source.time)
-        table = source.table.rename(columns=RENAMED).loc[sites].rename_axis(index="site")
-        table.index = pd.Index(sites, dtype="str", name="site")
-        X = Panel(
-            _take(table, names),
-            _read_forcing(source, forcings, sites, days, table, forcing_product),
-            time=source.time[days],
-            sites=_site_table(table, signatures),
-            forcing_names=forcings,
-            units=_units(forcings, names, signatures),
-            groups=_groups(names),
-        )
-        values = source.read_runoff(sites, days)
-    finally:
-        source.close()
-    if target == "discharge":
-        values *= (X.sites["area"].to_numpy(np.float32) * np.float32(1e3 / DAY))[:, None]
-    return give(X, pd.DataFrame(values, index=X.site_ids, columns=X.time), target, as_frame)
+    if not isinstance(attributes, str):  # both spellings of what the provider misspells
+        attributes = [RENAMED.get(name, name) for name in attributes]
+    return build(
+        open_camels_us(path, forcing_product, radiation),
+        forcings=forcings,
+        attributes=attributes,
+        signatures=signatures,
+        sites=sites,
+        period=period,
+        target=target,
+        as_frame=as_frame,
+    )
 
 
-def _choose_attributes(attributes):
-    """Give the names of the attributes asked for."""
-    if isinstance(attributes, str):
-        check_option("attributes", attributes, ["default", "all", "a list of names"])
-        more = MORE_ATTRIBUTES if attributes == "all" else {}
-        return [n for g, names in ATTRIBUTES.items() for n in (*names, *more.get(g, ()))]
-    wanted = [RENAMED.get(name, name) for name in attributes]
-    for name in wanted:
-        if name in CATEGORIES:
-            raise ValueError(
-                f"The attribute {name!r} is a category, and attributes are numbers. Read it from "
-                f"{CATEGORIES[name]}, encode it (for example with pandas.get_dummies) and add the "
-                "columns with `X.assign(attributes=...)`."
-            )
-    numeric = [*ATTRIBUTE_UNITS, *units_of(*MORE_ATTRIBUTES.values())]
-    choose_names("attributes", wanted, [*numeric, *SIGNATURES])
-    leaks = [name for name in wanted if name in SIGNATURES]
-    if leaks:
-        warnings.warn(
-            f"The attributes {leaks} are computed from observed runoff. A model that reads them "
-            "has seen its target, and they do not exist where there is no gauge. Name them in "
-            "`signatures=` to have them in the site table only.",
-            LeakageWarning,
-            stacklevel=3,
-        )
-    return wanted
+def open_camels_us(path, product="daymet", radiation="daylight"):
+    """Find out which layout lies at `path`, and describe it."""
+    check_option("forcing_product", product, PRODUCTS)
+    check_option("radiation", radiation, ["daylight", "day"])
+    series, table = open_files(path, product, radiation == "day")
+    table = table.rename(columns=RENAMED).rename_axis(index="site")
+    units = units_of(ATTRIBUTE_UNITS, *MORE_ATTRIBUTES.values(), SIGNATURES)
+    groups = {g: [*names, *MORE_ATTRIBUTES[g]] for g, names in ATTRIBUTES.items()}
+    return DataSet(
+        name=f"{series.name} with its attributes",
+        series=series,
+        forcings=dict(FORCINGS),
+        default_forcings=list(FORCINGS),
+        targets=dict(TARGETS),
+        table=table[[name for name in (*units, *CATEGORIES) if name in table]],
+        sites=_site_table(table),
+        units={"lat": "deg", "lon": "deg", "area": "km2"} | units,
+        groups=groups | {"hydrology": list(SIGNATURES)},
+        default_attributes=list(ATTRIBUTE_UNITS),
+        texts_in=CATEGORIES,
+        inspect=partial(_look_for_range, product=product),
+    )
 
 
-def _take(table, names):
-    """Give the columns, which must be there, as numbers."""
-    absent = [name for name in names if name not in table]
-    if absent:
+def _look_for_range(planes, forcings, product):
+    """Warn where both temperatures are the daily mean; refuse to compute from their range."""
+    if not {"tmin", "tmax"} <= planes.keys():
+        return
+    same, warmer = planes["tmin"] == planes["tmax"], planes["tmin"] < planes["tmax"]
+    if warmer.any() or not same.any():
+        return
+    if "pet" in forcings:
         raise ValueError(
-            f"The attributes {absent} are not in the files; there are "
-            f"{[name for name in table if pd.api.types.is_numeric_dtype(table[name])]}."
+            f"`tmin` and `tmax` of the product {product!r} are equal on all days (daily "
+            "means), so that pet after Hargreaves would be zero. Use another "
+            "`forcing_product`, or leave pet out of `forcings`."
         )
-    return table[names].astype(np.float64)
+    warnings.warn(
+        f"`tmin` and `tmax` of the product {product!r} are equal on all days: its files "
+        "give the daily mean for both.",
+        DataWarning,
+        stacklevel=4,
+    )
 
 
-def _read_forcing(source, forcings, sites, days, table, product):
-    """Read and derive forcing; float32 of shape (n_sites, n_times, n_forcings)."""
-    planes = source.read(needed_forcings(forcings), sites, days)
-    if {"tmin", "tmax"} <= planes.keys() and _without_range(planes["tmin"], planes["tmax"]):
-        if "pet" in forcings:
-            raise ValueError(
-                f"`tmin` and `tmax` of the product {product!r} are equal on all days (daily "
-                "means), so that pet after Hargreaves would be zero. Use another "
-                "`forcing_product`, or leave pet out of `forcings`."
-            )
-        warnings.warn(
-            f"`tmin` and `tmax` of the product {product!r} are equal on all days: its files "
-            "give the daily mean for both.",
-            DataWarning,
-            stacklevel=3,
-        )
-    forcing = np.empty((len(sites), days.stop - days.start, len(forcings)), dtype=np.float32)
-    lat, time = table["gauge_lat"].to_numpy(), source.time[days]
-    for position, name in enumerate(forcings):
-        if name in DERIVED_FORCINGS:
-            values = derive_forcing(name, planes["tmin"], planes["tmax"], lat, time)
-        else:
-            values = planes[name]
-        forcing[:, :, position] = values
-    return forcing
-
-
-def _without_range(tmin, tmax):
-    """Tell whether both temperatures are the daily mean."""
-    return bool((tmin == tmax).any() and not (tmin < tmax).any())
-
-
-def _site_table(table, signatures):
+def _site_table(table):
     """Describe the sites: what splitters and displays read."""
     huc = table["huc_02"].str.zfill(2)
     region = {unit: name for name, units in REGIONS.items() for unit in units}
-    sites = pd.DataFrame(
-        {
-            "region": huc.map(region),
-            "lat": table["gauge_lat"],
-            "lon": table["gauge_lon"],
-            "area": table["area_gages2"],
-            "huc_02": huc,
-            "name": table["gauge_name"].str.strip(),
-        }
-    )
+    places = {"gauge_lat": "lat", "gauge_lon": "lon", "area_gages2": "area"}
+    sites = table[list(places)].rename(columns=places)
+    sites.insert(0, "region", huc.map(region))
+    sites = sites.assign(huc_02=huc, name=table["gauge_name"].str.strip())
     published = camels_gauges().reindex(table.index)
     own = table["in_531"] if "in_531" in table else published["in_531"]
     sites["in_531"] = own.eq(1)
     table = table.assign(pub_group_10=published["pub_group_10"])
     folds = [name for name in FOLDS if name in table]
-    return sites.join(table[folds]).join(_take(table, signatures))
-
-
-def _units(forcings, names, signatures):
-    """Give the units of all variables of the panel."""
-    known = units_of(
-        FORCINGS, DERIVED_FORCINGS, ATTRIBUTE_UNITS, *MORE_ATTRIBUTES.values(), SIGNATURES
-    )
-    return {name: known[name] for name in (*forcings, *names, *signatures)}
-
-
-def _groups(names):
-    """Give the groups of the attributes taken."""
-    groups = {g: [*table, *MORE_ATTRIBUTES[g]] for g, table in ATTRIBUTES.items()}
-    groups["hydrology"] = list(SIGNATURES)
-    taken = {group: [n for n in members if n in names] for group, members in groups.items()}
-    return {group: members for group, members in taken.items() if members}
+    return sites.join(table[folds])

@@ -1,18 +1,15 @@
-"""The two layouts in which CAMELS-US lies on disk, behind one interface.
-
-A source has ``site_ids``, ``table`` (the provider's attributes by site), ``time`` (all days)
-and gives series by ``read(names, sites, days)`` and ``read_runoff(sites, days)``.
-"""
+"""The two layouts in which CAMELS-US lies on disk: series and the provider's attributes."""
 
 import re
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import DataWarning, import_optional
+from stefaland_sk._core import DataWarning
+from stefaland_sk.data import daily_mean_radiation
+from stefaland_sk.datasets._series import Columns, NetcdfTable, open_netcdf, place
 
 OFFICIAL = "basin_dataset_public_v1p2"
 ATTRIBUTES = "camels_attributes_v2.0"
@@ -25,18 +22,38 @@ CUBIC_FOOT = 0.3048**3  # m3
 DAY = 86400  # s
 
 
-def open_source(path, product):
-    """Find out which layout lies at `path`, and open it."""
+def open_files(path, product, all_day):
+    """Find out which layout lies at `path`, and open it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    product : str
+        Source of the weather.
+    all_day : bool
+        Whether radiation is to be the mean over 24 hours.
+
+    Returns
+    -------
+    series : CompactFiles or OfficialFiles
+        Forcing, ``runoff`` and ``discharge``; its ``name`` is for messages.
+    table : DataFrame
+        The provider's attributes by site.
+    """
     path = Path(path).expanduser()
     for name, (tables, folds) in COMPACT.items():
-        series = path / name
+        file = path / name
         table = next((path / t for t in tables if (path / t).is_file()), None)
-        if series.is_file() and table is not None:
-            return CompactFiles(series, table, path / folds, product)
+        if file.is_file() and table is not None:
+            table = _read_compact_table(table, path / folds)
+            return CompactFiles(file, table, product, all_day), table
     roots = [path, path / OFFICIAL]
     for root in roots:
         if (root / "basin_mean_forcing").is_dir():
-            return OfficialFiles(root, _find_attributes(path), product)
+            attributes = _find_attributes(path)
+            table = _read_attribute_tables(attributes)
+            return OfficialFiles(root, table, attributes, product, all_day), table
     looked = [f"{root}/basin_mean_forcing" for root in roots]
     looked += [f"{path / name} with {' or '.join(tables)}" for name, (tables, _) in COMPACT.items()]
     raise FileNotFoundError(
@@ -49,97 +66,97 @@ def open_source(path, product):
 def _find_attributes(path):
     """Find the folder of the official attribute tables, below or beside `path`."""
     roots = [path, path.resolve().parent]
-    places = [place for root in roots for place in (root / ATTRIBUTES, root)]
-    places[1:1] = [path / ATTRIBUTES / ATTRIBUTES]  # archives that unpack into a folder of theirs
-    for place in places:
-        if (place / "camels_topo.txt").is_file():
-            return place
+    folders = [folder for root in roots for folder in (root / ATTRIBUTES, root)]
+    folders[1:1] = [path / ATTRIBUTES / ATTRIBUTES]  # archives that unpack into a folder of theirs
+    for folder in folders:
+        if (folder / "camels_topo.txt").is_file():
+            return folder
     raise FileNotFoundError(
         f"The CAMELS-US attributes are missing. Looked for camels_topo.txt in "
-        f"{[str(place) for place in places]}. Unpack '{ATTRIBUTES}' beside '{OFFICIAL}'."
+        f"{[str(folder) for folder in folders]}. Unpack '{ATTRIBUTES}' beside '{OFFICIAL}'."
     )
 
 
-class CompactFiles:
+class _Streamflow:
+    """What both layouts do with radiation and streamflow."""
+
+    def read(self, names, sites, time):
+        """Give one float32 array of shape (n_sites, n_times) per variable."""
+        wanted = [name for name in names if name not in ("runoff", "discharge")]
+        if self._all_day and "srad" in wanted and "dayl" not in wanted:
+            wanted.append("dayl")
+        planes = self._read_forcing(wanted, sites, time)
+        if self._all_day and "srad" in planes:
+            planes["srad"] = daily_mean_radiation(planes["srad"], planes["dayl"])
+        if "runoff" in names or "discharge" in names:
+            runoff = self._read_runoff(sites, time)
+            volume = self._area.loc[sites].to_numpy(np.float32) * np.float32(1e3 / DAY)
+            planes |= {"runoff": runoff, "discharge": runoff * volume[:, None]}
+        return {name: planes[name] for name in names}
+
+
+class CompactFiles(_Streamflow):
     """One netCDF file of series with one table of attributes beside it."""
 
-    def __init__(self, series, table, folds, product):
+    def __init__(self, file, table, product, all_day):
         if product != "daymet":
             raise ValueError(
-                f"`forcing_product` {product!r} is not in {series.name}, which holds 'daymet' "
+                f"`forcing_product` {product!r} is not in {file.name}, which holds 'daymet' "
                 "only. The official text files hold the other products."
             )
-        if not (find_spec("netCDF4") or find_spec("h5netcdf")):
-            import_optional("netCDF4", "data", "Reading netCDF files")
-        import xarray as xr  # here, since it takes time and only this reader needs it
+        self.name, self._all_day, self._area = file.name, all_day, table["area_gages2"]
+        names = ("prcp", "srad", "tmax", "tmin", "vp", "dayl")
+        columns = Columns(runoff="q_obs", **{name: name for name in names})
+        self._series = NetcdfTable(open_netcdf(file), columns, "basin")
+        self.site_ids = [basin for basin in self._series.site_ids if basin in table.index]
 
-        self.name = series.name
-        self._data = xr.open_dataset(series)
-        text = {"gauge_id": str, "huc_02": str}
-        read = pd.read_csv if table.suffix == ".csv" else pd.read_parquet
-        self.table = read(table, **({"dtype": text} if table.suffix == ".csv" else {}))
-        self.table = self.table.set_index("gauge_id")
-        if folds.is_file():
-            splits = pd.read_csv(folds, dtype=text).set_index("gauge_id")
-            new = [name for name in splits if name not in self.table]
-            self.table = self.table.join(splits[new])
-        self._basins = pd.Index([str(basin) for basin in self._data["basin"].values])
-        self.site_ids = [basin for basin in self._basins if basin in self.table.index]
-        self.time = pd.DatetimeIndex(self._data["time"].values, name="time")
+    def span(self, sites):
+        """Give the days of the file."""
+        return self._series.span(sites)
 
-    def read(self, names, sites, days):
-        """Give one float32 array of shape (n_sites, n_times) per variable."""
-        return {name: self._plane(name, sites, days) for name in names}
+    def _read_forcing(self, names, sites, time):
+        return self._series.read(names, sites, time)
 
-    def read_runoff(self, sites, days):
-        """Give runoff [mm/d] as float32 of shape (n_sites, n_times)."""
-        return self._plane("q_obs", sites, days)
-
-    def _plane(self, name, sites, days):
-        """Read one variable; only what is asked for is decoded."""
-        rows = self._basins.get_indexer(sites)
-        if np.array_equal(rows, np.arange(len(self._basins))):
-            rows = slice(None)
-        plane = self._data[name].transpose("basin", "time").isel(basin=rows, time=days)
-        return plane.to_numpy().astype(np.float32)
+    def _read_runoff(self, sites, time):
+        return self._series.read(["runoff"], sites, time)["runoff"]
 
     def close(self):
         """Let go of the netCDF file."""
-        self._data.close()
+        self._series.close()
 
 
-class OfficialFiles:
+class OfficialFiles(_Streamflow):
     """The text files as the provider distributes them."""
 
-    def __init__(self, root, attributes, product):
-        self.name = root.name
-        self.table = _read_attribute_tables(attributes)
+    def __init__(self, root, table, attributes, product, all_day):
+        self.name, self._all_day, self._area = root.name, all_day, table["area_gages2"]
         products = sorted(p.name for p in (root / "basin_mean_forcing").iterdir() if p.is_dir())
         if product not in products:
             raise ValueError(
                 f"`forcing_product` {product!r} is not in {root / 'basin_mean_forcing'}, which "
                 f"holds {products}."
             )
-        huc = self.table["huc_02"]
+        huc = table["huc_02"]
         forcing = root / "basin_mean_forcing" / product
         self._forcing = _files_by_site(forcing, "_lump_*_forcing_leap.txt", huc)
         self._streamflow = _files_by_site(root / "usgs_streamflow", "_streamflow_qc.txt", huc)
         # A few gauges of the release have series but no attributes; they cannot be used.
-        self.site_ids = sorted(self._forcing.keys() & set(self.table.index))
+        self.site_ids = sorted(self._forcing.keys() & set(table.index))
         if not self.site_ids:
             raise FileNotFoundError(
                 f"None of the {len(self._forcing)} forcing files below {forcing} belongs to one of "
-                f"the {len(self.table)} gauges in {attributes}."
+                f"the {len(table)} gauges in {attributes}."
             )
+
+    def span(self, sites):
+        """Give all days from the first to the last of any gauge, whichever are asked for."""
         ends = [_first_and_last_day(self._forcing[site]) for site in self.site_ids]
         first, last = min(first for first, _ in ends), max(last for _, last in ends)
-        self.time = pd.date_range(first, last, freq="D", name="time")
+        return pd.date_range(first, last, freq="D", name="time")
 
-    def read(self, names, sites, days):
-        """Give one float32 array of shape (n_sites, n_times) per variable."""
-        time = self.time[days]
+    def _read_forcing(self, names, sites, time):
         planes = {n: np.full((len(sites), len(time)), np.nan, dtype=np.float32) for n in names}
-        for row, site in enumerate(sites):
+        for row, site in enumerate(sites if names else []):
             frame = _read_forcing(self._forcing[site])
             missing = [name for name in names if name not in frame]
             if missing:
@@ -147,12 +164,10 @@ class OfficialFiles:
                     f"{self._forcing[site]} has no column for {missing}; it has {list(frame)}."
                 )
             for name in names:
-                _place(planes[name][row], frame[name], time)
+                place(planes[name][row], frame[name], time)
         return planes
 
-    def read_runoff(self, sites, days):
-        """Give runoff [mm/d] as float32 of shape (n_sites, n_times)."""
-        time = self.time[days]
+    def _read_runoff(self, sites, time):
         runoff = np.full((len(sites), len(time)), np.nan, dtype=np.float32)
         absent = [site for site in sites if site not in self._streamflow]
         if absent:
@@ -160,17 +175,28 @@ class OfficialFiles:
                 f"{len(absent)} of {len(sites)} sites have no streamflow file, for example "
                 f"{absent[:3]}; their target is NaN throughout.",
                 DataWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
-        area = self.table["area_gages2"]
         for row, site in enumerate(sites):
             if site in self._streamflow:
                 discharge = _read_streamflow(self._streamflow[site]) * CUBIC_FOOT  # m3/s
-                _place(runoff[row], discharge * DAY / (area[site] * 1e6) * 1e3, time)
+                place(runoff[row], discharge * DAY / (self._area[site] * 1e6) * 1e3, time)
         return runoff
 
     def close(self):
         """Do nothing: no file stays open."""
+
+
+def _read_compact_table(file, folds):
+    """Read the table of attributes, and published folds beside it."""
+    text = {"gauge_id": str, "huc_02": str}
+    csv = file.suffix == ".csv"
+    table = pd.read_csv(file, dtype=text) if csv else pd.read_parquet(file)
+    table = table.set_index("gauge_id")
+    if folds.is_file():
+        splits = pd.read_csv(folds, dtype=text).set_index("gauge_id")
+        table = table.join(splits[[name for name in splits if name not in table]])
+    return table
 
 
 def _read_attribute_tables(folder):
@@ -249,9 +275,3 @@ def _read_streamflow(file):
     frame = _read_table(file, names, skip=0, dtype={"site": str, "flag": str})
     observed = (frame["discharge"] > -999) & (frame["flag"] != "M")
     return frame["discharge"].where(observed)
-
-
-def _place(row, series, time):
-    """Write a series into its days of `row`; the others stay NaN."""
-    position = time.get_indexer(series.index)
-    row[position[position >= 0]] = series.to_numpy()[position >= 0]

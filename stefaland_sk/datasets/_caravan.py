@@ -121,8 +121,8 @@ def load_caravan(
 
     ``pet`` is that of FAO Penman-Monteith where the files have it (version 1.4 and later),
     otherwise that of ERA5-Land, which is far too high in many places. Radiation is *net*
-    radiation over 24 hours, hence its name. Pressure is converted from kPa to Pa. Days are those of the
-    local time zone.
+    radiation over 24 hours, hence its name. Pressure is converted from kPa to Pa. Days are
+    those of the local time zone.
 
     References
     ----------
@@ -172,7 +172,9 @@ def open_caravan(path, subsets=None, sites=None):
     for subset in chosen:
         files |= {file.stem: file for file in sorted((folders[kind] / subset).glob(f"*.{ending}"))}
     if not files:
-        raise missing("series of Caravan", path, [folders[kind] / s / f"*.{ending}" for s in chosen])
+        raise missing(
+            "series of Caravan", path, [folders[kind] / s / f"*.{ending}" for s in chosen]
+        )
     series = reader(files, Columns())
     header = series.header(next(iter(files.values())))
     units = {}
@@ -234,7 +236,9 @@ def _read_tables(folder, subsets):
                 [folder / subset / f"attributes_other_{subset}.csv"],
                 "Places and areas of the basins stand in it.",
             )
-        tables = [pd.read_csv(file, dtype={"gauge_id": str}).set_index("gauge_id") for file in files]
+        tables = [
+            pd.read_csv(file, dtype={"gauge_id": str}).set_index("gauge_id") for file in files
+        ]
         named = pd.Series(subset, index=tables[0].index, name="subset")
         table = pd.concat([*tables, named], axis=1, join="outer")
         joined.append(table.loc[:, ~table.columns.duplicated()])

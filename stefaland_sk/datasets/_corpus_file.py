@@ -21,7 +21,7 @@ def load_corpus(paths):
     paths : str, path-like, or list of them
         Any of
 
-        - a folder with CAMELS-US, see `load_camels_us`;
+        - a folder with CAMELS-US, Caravan or any other that `load_panel` knows;
         - a netCDF file (``.nc``) or zarr store (``.zarr``) with the dimensions site and time;
         - a table of attributes (``.parquet``, ``.csv``) with one row per site;
         - a description of one or several of these (``.toml``), see Notes.
@@ -50,6 +50,7 @@ def load_corpus(paths):
 
     See Also
     --------
+    load_panel : One data set, with its target.
     stefaland_sk.StefaLandTransformer : Pretrains on a list of panels.
 
     Notes

@@ -9,7 +9,7 @@ import pandas as pd
 from stefaland_sk._core import DataWarning, LeakageWarning, check_option
 from stefaland_sk.data import Panel, get_variable_set, target_derived
 from stefaland_sk.data._attribute_table import find_identifiers, read_table
-from stefaland_sk.datasets._camels_us import load_camels_us
+from stefaland_sk.datasets._registry import PANEL_KINDS, load_panel
 
 _TABLES = (".parquet", ".csv")
 _PLACES = {"lat", "lon", "gauge_lat", "gauge_lon", "latitude", "longitude"}
@@ -56,19 +56,21 @@ def _open(path, options, renamed):
         dims = {key: options[key] for key in ("site_dim", "time_dim") if key in options}
         return readers[path.suffix](path, forcings=forcings, **dims)
     if path.suffix in _TABLES:
-        return _read_attributes(path, options.get("id"))
-    if path.is_dir():
+        return read_attributes(path, options.get("id"))
+    if path.is_dir() or path.suffix == ".zip":
         attributes = "default" if options.get("attributes") is None else "all"
-        return load_camels_us(path, forcings=forcings, attributes=attributes)[0]
+        chosen = {} if forcings is None else {"forcings": forcings}
+        return load_panel(path, attributes=attributes, **chosen)[0]
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}.")
     raise ValueError(
-        f"{str(path)!r} is none of what a corpus is made of: a folder with CAMELS-US, a .nc file, "
-        "a .zarr store, a .parquet or .csv table of attributes, or a .toml description of these."
+        f"{str(path)!r} is none of what a corpus is made of: a folder with a data set that "
+        f"`load_panel` knows ({', '.join(PANEL_KINDS)}), a .nc file, a .zarr store, a .parquet or "
+        ".csv table of attributes, or a .toml description of these."
     )
 
 
-def _read_attributes(path, column):
+def read_attributes(path, column):
     """Read a table of attributes as a panel without forcing."""
     table, texts = read_table(path)
     if column is None:

@@ -1,6 +1,7 @@
 """A data set that was found on disk, and what all readers make of it: a panel and a target."""
 
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -49,6 +50,9 @@ class DataSet:
         Those that are given if none are asked for.
     texts_in : dict of str to str
         Attributes that are no numbers -> the file they stand in.
+    inspect : callable, default=None
+        Called with what was read (name -> array) and the forcing asked for, before anything is
+        derived from it.
     """
 
     name: str
@@ -62,6 +66,7 @@ class DataSet:
     groups: dict = field(default_factory=dict)
     default_attributes: list | None = None
     texts_in: dict = field(default_factory=dict)
+    inspect: Callable | None = None
 
     @property
     def site_ids(self):
@@ -127,6 +132,8 @@ def build(
         time = data.series.span(chosen)
         time = time[choose_period(period, time)]
         planes = data.series.read(_needed(forcings, target, data), chosen, time)
+    if data.inspect is not None:
+        data.inspect(planes, forcings)
     known = data.units | data.forcings | data.derivable
     joined = table[[n for n in signatures if n not in site_table]]
     X = Panel(
@@ -135,7 +142,7 @@ def build(
         time=time,
         sites=site_table.join(joined),
         forcing_names=forcings or None,
-        units={n: known[n] for n in (*forcings, *names, *signatures, *site_table) if n in known},
+        units={n: known[n] for n in (*forcings, *names, *signatures) if n in known},
         groups=_groups(data.groups, names),
     )
     y = pd.DataFrame(planes[target], index=X.site_ids, columns=X.time)
@@ -160,11 +167,19 @@ def choose_attributes(attributes, data):
         check_option("attributes", attributes, ["default", "all", "a list of names"])
         if attributes == "all":
             return [name for name in numbers if name not in leaks]
-        return usual if data.default_attributes is None else list(data.default_attributes)
+        chosen = usual if data.default_attributes is None else list(data.default_attributes)
+        absent = [name for name in chosen if name not in numbers]
+        if absent:
+            raise ValueError(f"The attributes {absent} are not in the files; there are {numbers}.")
+        return chosen
     wanted = list(attributes)
     for name in wanted:
         if name in data.texts_in or (name in data.table and name not in numbers):
-            where = f" Read it from {data.texts_in[name]}, encode" if name in data.texts_in else " Encode"
+            where = (
+                f" Read it from {data.texts_in[name]}, encode"
+                if name in data.texts_in
+                else " Encode"
+            )
             raise ValueError(
                 f"The attribute {name!r} is a category, and attributes are numbers.{where} it (for "
                 "example with pandas.get_dummies) and add the columns with "
@@ -180,8 +195,10 @@ def _warn_of_leaks(parameter, names):
     """Warn that the caller asks for what stands for a target."""
     if names:
         warnings.warn(
-            f"The {parameter} {names} stand for a target or are computed from one. A model that reads "
-            "them has seen what it is judged on, and where nothing was observed they do not exist.",
+            f"The {parameter} {names} stand for a target or are computed from one. A model that "
+            "reads them has seen what it is judged on, and they do not exist where nothing was "
+            "observed. Leave them out; `signatures=`, where a reader has it, puts them into the "
+            "site table only.",
             LeakageWarning,
             stacklevel=5,
         )

@@ -37,9 +37,9 @@ def load_gridded(
     path : str or path-like
         The file (``.nc``), or a folder with one.
     target : str, default=None
-        What is to be predicted, by the name in the file or ours. None takes the one variable that is
-        known as a target, such as ``sm_surface``; where there are several (depths of soil
-        moisture), the message names them.
+        What is to be predicted, by the name in the file or ours. None takes the one variable
+        that is known as a target, such as ``sm_surface``; where there are several (depths of
+        soil moisture), the message names them.
     table : str or path-like, default=None
         Properties of the sites, a ``.parquet`` or ``.csv`` file. None takes
         ``<name>_attributes`` or ``attributes`` beside the file, where there is one.
@@ -142,7 +142,8 @@ def find_file(path):
         return files[0]
     if files:
         raise ValueError(
-            f"{path} holds {len(files)} netCDF files: {[file.name for file in files[:5]]}. Name one."
+            f"{path} holds {len(files)} netCDF files, {[file.name for file in files[:5]]}. Give "
+            "the path of one of them."
         )
     raise missing("netCDF data", path, [path / "*.nc"])
 
@@ -150,10 +151,7 @@ def find_file(path):
 def find_table(file, table=None):
     """Find the table of properties that belongs to a netCDF file; None if there is none."""
     if table is not None:
-        table = as_path(table)
-        if not table.is_file():
-            raise FileNotFoundError(f"There is no table of attributes {str(table)!r}.")
-        return table
+        return as_path(table)
     for stem in (f"{file.stem}_attributes", "attributes", "attributes_caravan_hydroatlas"):
         for ending in (".parquet", ".csv"):
             if (file.parent / f"{stem}{ending}").is_file():
@@ -176,7 +174,10 @@ def _as_sites(data, lat, lon, bbox, file):
     """Make each cell of a grid a site; cells where nothing was ever observed are left out."""
     if bbox is not None:
         west, east, south, north = bbox
-        inside = (data[lat] >= south) & (data[lat] <= north), (data[lon] >= west) & (data[lon] <= east)
+        inside = (
+            (data[lat] >= south) & (data[lat] <= north),
+            (data[lon] >= west) & (data[lon] <= east),
+        )
         data = data.isel({lat: inside[0].to_numpy(), lon: inside[1].to_numpy()})
         if not data.sizes[lat] or not data.sizes[lon]:
             raise ValueError(f"No cell of {file} lies in `bbox` {tuple(bbox)}.")

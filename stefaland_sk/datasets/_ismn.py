@@ -103,10 +103,10 @@ def load_ismn(
 
     Notes
     -----
-    Sensors are averaged first, then hours. Precipitation is the mean rate of the hours observed, times
-    24. Texture and porosity are those of the Harmonized World Soil Database
-    that comes with the download, 0-30 cm and (``_subsoil``) 30-100 cm: a gridded product.
-    Soil temperature, suction and snow are not read. The network asks that its data are not passed on.
+    Sensors are averaged first, then hours. Precipitation is the mean rate of the hours observed,
+    times 24. Texture and porosity are those of the Harmonized World Soil Database that comes with
+    the download, 0-30 cm and (``_subsoil``) 30-100 cm: a gridded product. Soil temperature,
+    suction and snow are not read. The network asks that its data are not passed on.
 
     References
     ----------
@@ -147,7 +147,11 @@ def open_ismn(path, depth=(0.0, 0.1), flags=("G", "U"), min_hours=18, networks=N
         raise missing(
             "data of the ISMN",
             path,
-            [f"*_sm_*.stm anywhere below {path}" if path.is_dir() else f"*_sm_*.stm in {path.name}"],
+            [
+                f"*_sm_*.stm anywhere below {path}"
+                if path.is_dir()
+                else f"*_sm_*.stm in {path.name}"
+            ],
             "Give the folder or the .zip archive that was downloaded.",
         )
     sensors = _of_networks(sensors, networks)
@@ -214,7 +218,8 @@ class DailyMeans:
         if not days:
             raise ValueError(
                 f"No day of {len(sites)} stations, such as {sites[0]!r}, has {self._min_hours} "
-                f"hours with the flags {sorted(self._flags)}. Other flags, or a smaller `min_hours`?"
+                f"hours with the flags {sorted(self._flags)}. Give other `flags`, or fewer "
+                "`min_hours`, if that will do."
             )
         return pd.date_range(min(days), max(days), freq="D", name="time")
 
@@ -237,7 +242,9 @@ class DailyMeans:
     def _hourly(self, sensor):
         """Read the good values of a sensor, one per hour."""
         table = read_series(self._archive, sensor)
-        good = {flag: all(f in self._flags for f in str(flag).split(",")) for flag in set(table["flag"])}
+        good = {
+            flag: all(f in self._flags for f in str(flag).split(",")) for flag in set(table["flag"])
+        }
         values = table["value"][table["flag"].map(good).to_numpy(dtype=bool)]
         return values.groupby(values.index.floor("h")).mean()
 
@@ -307,4 +314,6 @@ def _describe(archive, sensors):
         }
         attributes[sensor.site] = {"elev_mean": elevation} | known
     table = pd.DataFrame.from_dict(attributes, orient="index")
-    return table.apply(pd.to_numeric, errors="coerce"), pd.DataFrame.from_dict(sites, orient="index")
+    return table.apply(pd.to_numeric, errors="coerce"), pd.DataFrame.from_dict(
+        sites, orient="index"
+    )

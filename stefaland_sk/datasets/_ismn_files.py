@@ -81,11 +81,13 @@ def list_sensors(archive):
 
 def read_place(archive, sensor):
     """Read latitude, longitude [degrees] and elevation [m] of a station from a file."""
-    words = archive.start(sensor.place).splitlines()[0].split()
-    first = 7 if _DATE.match(words[0]) else 3
+    words = archive.start(sensor.place).partition(b"\n")[0].split()
+    first = 7 if words and _DATE.match(words[0]) else 3
+    if len(words) < first + 3:
+        raise _not_ismn(archive, sensor, "its first line does not say where the station is")
     try:
         return tuple(float(word) for word in words[first : first + 3])
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise _not_ismn(archive, sensor, error) from error
 
 

@@ -45,8 +45,8 @@ def load_mopex(
     path : str or path-like
         Folder with ``<gauge>.dly`` files, or with ``mopex_us.nc`` and ``attributes.parquet``.
     forcings : list of str, default=None
-        Variables to give, out of prcp, tmax, tmin, pet (the climatic one of the files: the same in each
-        year) and tmean, which is derived. None gives the first four.
+        Variables to give, out of prcp, tmax, tmin, pet (the climatic one of the files, which
+        is the same in each year) and tmean, which is derived. None gives the first four.
     attributes : {"default", "all"} or list of str, default="default"
         "default" and "all" take all there are: of the compact form soil texture, land cover,
         soil hydraulics, greenness and potential evaporation by month; of the
@@ -82,8 +82,8 @@ def load_mopex(
 
     Notes
     -----
-    The code for missing values is -99. Negative water fluxes and temperatures outside -55 to 55 degC
-    are taken for missing as well. ``region`` is, of the compact form, the region of
+    The code for missing values is -99. Negative water fluxes and temperatures outside -55
+    to 55 degC are taken for missing as well. ``region`` is, of the compact form, the region of
     CAMELS-US that most of the nearest gauges lie in, and of the files the first two digits
     of the gauge number, which are large river systems.
 
@@ -116,7 +116,11 @@ def open_mopex(path):
     path = as_path(path)
     if (path / COMPACT[0]).is_file():
         return _open_compact(path)
-    files = files_by_site(path, r"(\d{8})\.dly", lambda match: f"mopex_{match[1]}") if path.is_dir() else {}
+    files = (
+        files_by_site(path, r"(\d{8})\.dly", lambda match: f"mopex_{match[1]}")
+        if path.is_dir()
+        else {}
+    )
     if not files:
         raise missing(
             "MOPEX data",
@@ -175,16 +179,17 @@ def _as_dates(digits, file):
     """Make dates of eight characters, in which blanks may stand for zeros."""
     digits = np.where(digits == b" ", b"0", digits)
     text = np.ascontiguousarray(digits).view("S8")[:, 0].astype("U8")
-    try:
-        return pd.to_datetime(text, format="%Y%m%d")
-    except ValueError as error:
-        raise _not_dly(file, error) from error
+    dates = pd.to_datetime(text, format="%Y%m%d", errors="coerce")
+    if dates.hasnans:
+        raise _not_dly(file, f"{text[dates.isna()][0]!s} is no date")
+    return dates
 
 
 def _not_dly(file, why):
     """Give the error for a file of another layout."""
     return ValueError(
-        f"{file} is not in the layout of MOPEX (YYYYMMDD, then five numbers of ten characters): {why}."
+        f"{file} is not in the layout of MOPEX (YYYYMMDD, then five numbers of ten characters): "
+        f"{why}."
     )
 
 
@@ -207,10 +212,23 @@ def _open_compact(path):
     region = None
     if table is not None:
         table = table.set_index("mopex_" + table["usgs_id"].astype(str)).reindex(found.sites.index)
-        region = table["pur_region_guess"].astype("Int64").astype("str").where(
-            table["pur_region_guess"].notna()
-        ) if "pur_region_guess" in table else None
-        places = {"usgs_id", "lat", "lon", "area_mi2", "area_km2", "pur_region_guess", "same_id_as_camels_us"}
+        region = (
+            table["pur_region_guess"]
+            .astype("Int64")
+            .astype("str")
+            .where(table["pur_region_guess"].notna())
+            if "pur_region_guess" in table
+            else None
+        )
+        places = {
+            "usgs_id",
+            "lat",
+            "lon",
+            "area_mi2",
+            "area_km2",
+            "pur_region_guess",
+            "same_id_as_camels_us",
+        }
         found.table = found.table.join(table.drop(columns=[n for n in places if n in table]))
     found.sites = _describe(found.sites, region)
     found.default_forcings = list(_UNITS)

@@ -8,7 +8,7 @@ import pandas as pd
 from stefaland_sk._core import DataWarning
 from stefaland_sk.data import known_variable, target_derived
 from stefaland_sk.data._attribute_table import find_identifiers, read_table
-from stefaland_sk.data._units import normalise_unit, unit_change
+from stefaland_sk.data._units import unit_change
 from stefaland_sk.datasets._dataset import PLACES, DataSet
 from stefaland_sk.datasets._series import Columns, NetcdfTable, open_netcdf
 
@@ -69,7 +69,7 @@ def open_set(file, table=None, *, name=None, target=None, rename=None, units=Non
     columns, found_units = Columns(), {}
     for here, there in ours.items():
         columns[here], found_units[here] = _convert(data[there], here, units or {}, file)
-    leaks = set(target_derived(ours)) | {n for n in ours if _is_moisture(n)} | {target}
+    leaks = {*target_derived(ours), target}
     inputs = {n: found_units[n] for n in ours if n not in leaks}
     default = [n for n in inputs if (known := known_variable(n)) and known.role == "forcing"]
     reader = NetcdfTable(data, columns, site_dim, time_dim)
@@ -115,6 +115,23 @@ def _is_moisture(name):
     return name.startswith(("sm_", "soil_moisture"))
 
 
+def has_target(names):
+    """Tell whether a file with these variables has one that may be predicted.
+
+    Parameters
+    ----------
+    names : list of str
+        Names in the file.
+
+    Returns
+    -------
+    bool
+        True if there is any.
+    """
+    ours = [RENAMED.get(name, name) for name in names]
+    return any(name in ("runoff", "discharge") or _is_moisture(name) for name in ours)
+
+
 def _choose_target(target, ours, file):
     """Find the variable to be predicted."""
     if target is not None:
@@ -123,7 +140,7 @@ def _choose_target(target, ours, file):
                 return here
         raise ValueError(f"`target` is {target!r}, which {file} lacks; it has {sorted(ours)}.")
     found = [n for n in ours if n in ("runoff", "discharge", "soil_moisture")]
-    found = found or [n for n in ours if _is_moisture(n) or n in target_derived(ours)]
+    found = found or [n for n in ours if n in target_derived(ours)]
     if len(found) != 1:
         what = f"{len(found)} variables could be it: {found}" if found else f"of {sorted(ours)}"
         raise ValueError(f"Say what is to be predicted in {file} by `target`; {what}.")
@@ -152,12 +169,11 @@ def _properties(data, site_dim, site_ids, table, names):
     if table is not None:
         own = own.rename(columns=names)
         more = read_properties(table, pd.Index(site_ids, dtype="str")).rename(columns=names)
-        lost = ~pd.Index(site_ids).isin(more.index)
-        if lost.any():
+        lost = [site for site in site_ids if site not in more.index]
+        if lost:
             warnings.warn(
-                f"{table.name} lacks {lost.sum()} of {len(site_ids)} sites, for example "
-                f"{[s for s, gone in zip(site_ids, lost, strict=True) if gone][:3]}; their attributes "
-                "are missing.",
+                f"{table.name} lacks {len(lost)} of {len(site_ids)} sites, for example {lost[:3]}; "
+                "their attributes are missing.",
                 DataWarning,
                 stacklevel=5,
             )
@@ -205,9 +221,3 @@ def _part_sites(numbers, texts):
     more = [n for n in numbers if n in ("in_531", "easting", "northing")]
     sites = texts.join(numbers[described + more])
     return sites, numbers.drop(columns=[n for n in (*described, *more) if n in PLACES or n in more])
-
-
-def unit_of(name, stated=None):
-    """Give the unit of a variable as the library spells it."""
-    known = known_variable(name)
-    return known.unit if known else normalise_unit(stated)

@@ -11,7 +11,7 @@ def as_path(path):
     return path
 
 
-def missing(what, path, looked, advice=""):
+def missing(what, path, looked, advice="", or_file=False):
     """Give the error of a reader that did not find its files.
 
     Parameters
@@ -24,12 +24,16 @@ def missing(what, path, looked, advice=""):
         What was looked for.
     advice : str, default=""
         What to do.
+    or_file : bool, default=False
+        Whether the path might as well be that of a file.
 
     Returns
     -------
     FileNotFoundError
         To be raised.
     """
-    kind = "" if path.is_dir() else ", which is not a folder"
+    kind = "" if path.is_dir() or or_file else ", which is not a folder"
     lines = "\n  ".join(map(str, looked))
-    return FileNotFoundError(f"No {what} at {path}{kind}. Looked for:\n  {lines}\n{advice}".rstrip())
+    return FileNotFoundError(
+        f"No {what} at {path}{kind}. Looked for:\n  {lines}\n{advice}".rstrip()
+    )

@@ -87,7 +87,9 @@ class CsvFiles(SiteFiles):
             frame.index = pd.DatetimeIndex(pd.to_datetime(frame.pop(self.date)), name="time")
             return frame.astype(np.float64)
         except ValueError as error:
-            raise ValueError(f"{file} holds something that is no number or date: {error}.") from error
+            raise ValueError(
+                f"{file} holds something that is no number or date: {error}."
+            ) from error
 
 
 class NetcdfFiles(SiteFiles):
@@ -149,7 +151,11 @@ class NetcdfTable:
             rows = slice(None)
         start = self._time.get_loc(time[0])
         where = dict(zip(self._dims, (rows, slice(start, start + len(time))), strict=True))
-        plane = self._data[name].transpose(*self._dims).isel(where).to_numpy().astype(np.float32)
+        variable = self._data[name].transpose(*self._dims).isel(where)
+        plane = variable.to_numpy().astype(np.float32)
+        step = variable.encoding.get("scale_factor")
+        if step:  # of packed integers, zero may come out a trifle below it
+            plane[(plane < 0) & (plane > -step / 2)] = 0
         if (factor, offset) != (1.0, 0.0):
             plane = (plane * factor + offset).astype(np.float32)
         return plane
@@ -191,7 +197,7 @@ def files_by_site(folder, pattern, site_of):
 
 def _date(text, file):
     """Read a date as it stands in a file."""
-    try:
-        return pd.Timestamp(text.decode("utf-8")).normalize()
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is empty or has no dates where they should be: {error}.") from error
+    date = pd.to_datetime(text.decode("utf-8", "replace"), errors="coerce")
+    if pd.isna(date):
+        raise ValueError(f"{file} is empty, or {text.decode('utf-8', 'replace')!r} is no date.")
+    return date.normalize()

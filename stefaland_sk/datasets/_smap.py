@@ -1,4 +1,4 @@
-"""Surface soil moisture of SMAP with weather of NLDAS: one netCDF file, or the CSV files of hydroDL."""
+"""Surface soil moisture of SMAP with weather of NLDAS: a netCDF file, or CSV files of hydroDL."""
 
 import numpy as np
 import pandas as pd
@@ -139,7 +139,10 @@ def open_smap(path):
         file = find_file(path)
         found = open_any(file, find_table(file), target="soil_moisture")
     else:
-        looked = [path / "*.nc", f"{path / 'crd.csv'} with <year>/SMAP_AM.csv and <year>/timeStr.csv"]
+        looked = [
+            path / "*.nc",
+            f"{path / 'crd.csv'} with <year>/SMAP_AM.csv and <year>/timeStr.csv",
+        ]
         raise missing("SMAP data", path, looked)
     found.units = _UNITS | found.units
     found.groups = {g: [n for n in names if n in found.table] for g, names in _GROUPS.items()}
@@ -180,7 +183,8 @@ class CellFiles:
         self.site_ids = cells
         years = sorted(file.parent for file in path.glob("*/timeStr.csv"))
         self.years = {
-            year: pd.DatetimeIndex(pd.read_csv(year / "timeStr.csv", header=None)[0]) for year in years
+            year: pd.DatetimeIndex(pd.read_csv(year / "timeStr.csv", header=None)[0])
+            for year in years
         }
         self.files = {
             ours[0]: word

@@ -50,8 +50,8 @@ def load_soil_profiles(
 ):
     """Load soil profiles: sand, silt and clay of a depth interval at each site.
 
-    Fractions of the layers are averaged, weighted by the thickness of each layer inside the interval.
-    Nothing is downloaded or interpolated.
+    Fractions of the layers are averaged, weighted by the thickness of each layer inside the
+    interval. Nothing is downloaded or interpolated.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def load_soil_profiles(
 
         - files of WoSIS [1]_, one per fraction (``wosis_latest_clay.csv``,
           ``wosis_202312_sand.tsv``, ...), or their folder;
-        - folder with ``layers`` and ``sites`` (``.parquet`` or ``.csv``), or with ``horizons.csv`` and
-          ``site-level.csv``;
+        - folder with ``layers`` and ``sites`` (``.parquet`` or ``.csv``), or with
+          ``horizons.csv`` and ``site-level.csv``;
         - table with one row per site (``.parquet`` or ``.csv``), with the fractions averaged
           already and covariates ``cov_*``, or its folder.
     depth : tuple of two float, default=(0, 30)
@@ -83,8 +83,8 @@ def load_soil_profiles(
     Returns
     -------
     X : Panel without time axis, or DataFrame of shape (n_sites, n_attributes) if `as_frame`
-        Covariates. The site table has ``lat``, ``lon`` [degrees], ``depth_covered`` [cm], and as far
-        as the files say it ``region``, ``country``, ``source``, ``licence``.
+        Covariates. The site table has ``lat``, ``lon`` [degrees], ``depth_covered`` [cm], and as
+        far as the files say it ``region``, ``country``, ``source``, ``licence``.
     y : DataFrame of shape (n_sites, n_targets)
         Fractions [%]. Where all three are there they sum to 100.
 
@@ -93,8 +93,8 @@ def load_soil_profiles(
     FileNotFoundError
         If there is no such file, or none of the layouts is found.
     ValueError
-        If a column, fraction, site or attribute does not exist, `depth` is no interval, or no site is
-        left.
+        If a column, fraction, site or attribute does not exist, `depth` is no interval, or no
+        site is left.
 
     Warns
     -----
@@ -104,7 +104,7 @@ def load_soil_profiles(
 
     See Also
     --------
-    stefaland_sk.StefaLandSoilComposition : Predicts fractions that sum to a whole (``closure=True``).
+    stefaland_sk.StefaLandSoilComposition : Predicts fractions of a whole (``closure=True``).
     load_caravan : Attributes of basins.
 
     Notes
@@ -125,7 +125,9 @@ def load_soil_profiles(
     >>> import tempfile
     >>> from pathlib import Path
     >>> from stefaland_sk.datasets import load_soil_profiles
-    >>> layers = "site,top,bottom,sand_pct,silt_pct,clay_pct\\na,0,10,60,30,10\\na,10,40,30,30,40\\n"
+    >>> layers = (
+    ...     "site,top,bottom,sand_pct,silt_pct,clay_pct\\na,0,10,60,30,10\\na,10,40,30,30,40\\n"
+    ... )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "layers.csv").write_text(layers)
     ...     _ = Path(folder, "sites.csv").write_text("site,lat,lon,country\\na,52.0,5.5,NL\\n")
@@ -238,7 +240,9 @@ def _warn_of(bad, what, stacklevel=3):
     if bad.any():
         ids = list(dict.fromkeys(bad.index[bad]))[:3]
         warnings.warn(
-            f"{int(bad.sum())} of {len(bad)} {what}, for example of {ids}.", DataWarning, stacklevel=stacklevel
+            f"{int(bad.sum())} of {len(bad)} {what}, for example of {ids}.",
+            DataWarning,
+            stacklevel=stacklevel,
         )
 
 
@@ -266,7 +270,7 @@ def _read(path, depth):
             [
                 "wosis_*_sand, _silt, _clay (.csv or .tsv)",
                 "layers and sites (.parquet or .csv), or horizons.csv and site-level.csv",
-                "one table (.parquet or .csv) with a column of sites and sand_pct, silt_pct, clay_pct",
+                "one table (.parquet or .csv) with site_id, lat, lon, sand_pct, silt_pct, clay_pct",
             ],
         )
     if kind == "table":
@@ -315,7 +319,8 @@ def _named(table, wanted, file):
         found = next((name for name in theirs if name in table), None)
         if found is None and ours in wanted:
             raise ValueError(
-                f"{file} has no column for {ours!r}, one of {list(theirs)}; it has {list(table)[:20]}."
+                f"{file} has no column for {ours!r}, one of {list(theirs)}; it has "
+                f"{list(table)[:20]}."
             )
         if found is not None:
             names[found] = ours
@@ -386,7 +391,7 @@ def _read_wosis(path):
 
 
 def _regions(sites):
-    """Say in which region sites lie, if nothing else does: the source, of which each has one area."""
+    """Say in which region sites lie; if nothing else does, the source, which has one area each."""
     if "region" not in sites and "source" in sites:
         sites = sites.assign(region=sites["source"])
     return sites

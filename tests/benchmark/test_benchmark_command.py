@@ -126,9 +126,9 @@ def test_synthetic_data_are_those_of_the_task(name):
         ([], "name a protocol; --list shows them."),
         (["camels"], "`protocol` must be one of"),
         (["camels-us-pur"], "--data says where the data are"),
-        (["camels-us-pur", "--data", "no/such"], "there is nothing at 'no/such'."),
-        (["soil-clay", "--data", "{tmp}"], "soil-clay: No "),
-        (["soil-moisture-random", "--data", "{tmp}"], "No data of the kinds"),
+        (["camels-us-pur", "--data", "no/such"], "There is no file or folder 'no/such'."),
+        (["soil-clay", "--data", "{tmp}"], "soil-clay-full: No data set of a known kind"),
+        (["soil-moisture-random", "--data", "{tmp}"], "No data set of a known kind"),
         (["soil-clay", "--data", "{tmp}", "{tmp}"], "takes one data set, but --data names 2"),
         (["transfer-us-to-gb", "--data", "{tmp}"], "needs two data sets"),
         (["soil-clay", "--data", "{tmp}", "--kind", "maps"], "`kind` must be one of"),
@@ -145,6 +145,13 @@ def test_a_mistake_is_one_line(command, tmp_path, arguments, message):
     assert errors.count("\n") == 1
     assert errors.startswith("stefaland_sk benchmark: error: ")
     assert message in errors
+
+
+def test_data_of_another_kind_are_refused(command, shared_data):
+    code, _, errors = command("soil-clay", "--data", str(shared_data / "smap_conus"))
+    assert code == 2
+    assert "needs data of the kinds ['soil_profiles']" in errors
+    assert "is of the kind 'smap'" in errors
 
 
 def test_donors_by_an_encoder_need_one(command, tmp_path, shared_data):

@@ -104,8 +104,8 @@ def test_table_prints_what_the_demo_printed(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo", "--data", "no/such/folder"], "there is no folder 'no/such/folder'."),
-        (["demo", "--data", "{tmp}"], "No CAMELS-US data at {tmp}. Looked for: "),
+        (["demo", "--data", "no/such/folder"], "There is no file or folder 'no/such/folder'."),
+        (["demo", "--data", "{tmp}/other.csv"], "is of the kind 'table' and has none"),
         (["demo", "--sites", "531"], "give --data as well"),
         (["demo", "--jobs", "0"], "--jobs must be at least 1; got 0."),
         (["demo", "--epochs", "0"], "--epochs must be at least 1; got 0."),
@@ -115,7 +115,9 @@ def test_table_prints_what_the_demo_printed(command, tmp_path):
         (["demo", "--data", "{tmp}", "--sites", "{tmp}"], "a text file with one site per line"),
         (["demo", "--data", "{tmp}", "--sites", "{tmp}/empty.txt"], "is empty"),
         (["demo", "--out", "{tmp}/empty.txt"], "cannot be made a folder"),
-        (["check", "no/such/folder"], "there is no folder 'no/such/folder'."),
+        (["check", "no/such/folder"], "There is no file or folder 'no/such/folder'."),
+        (["check", "{tmp}/empty.txt"], "No data set of a known kind at {tmp}/empty.txt"),
+        (["check", "{tmp}/other.csv", "--target", "q"], "takes no option 'target'"),
         (["table", "no.csv"], "there is no file 'no.csv'."),
         (["table", "{tmp}/other.csv"], "lacks ['protocol'"),
         (["table", "{tmp}/empty.txt"], "cannot be read as CSV"),

@@ -1,6 +1,7 @@
 """The CAMELS-US reader: its two layouts, its units, and what it refuses."""
 
 import shutil
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -250,7 +251,7 @@ def test_signatures_stand_in_the_site_table_only(official):
 
 
 def test_signature_as_an_attribute_warns(official):
-    with pytest.warns(LeakageWarning, match=r"\['q_mean'\] are computed from observed runoff"):
+    with pytest.warns(LeakageWarning, match=r"\['q_mean'\] stand for a target or are computed"):
         X, _ = load_camels_us(official, attributes=["elev_mean", "q_mean"])
     assert X.attribute_names == ["elev_mean", "q_mean"]
     assert X.groups["hydrology"] == ["q_mean"]
@@ -268,6 +269,15 @@ def test_derived_forcing(official):
     np.testing.assert_allclose(X.forcing[0, :, 0], expected, rtol=1e-6)
     np.testing.assert_array_equal(X.forcing[0, :, 2], 7.0)
     assert X.units["pet"] == "mm/d"
+
+
+def test_radiation_of_daylight_or_of_the_whole_day(official):
+    X, _ = load_camels_us(official, forcings=["srad"])
+    Z, _ = load_camels_us(official, forcings=["srad"], radiation="day")
+    np.testing.assert_array_equal(X.forcing, 200.0)
+    np.testing.assert_allclose(Z.forcing, 200.0 * 36000 / 86400, rtol=1e-6)
+    with pytest.raises(ValueError, match="`radiation` must be one of .*Got 'night'"):
+        load_camels_us(official, radiation="night")
 
 
 def test_sites_and_period(official):
@@ -447,3 +457,19 @@ def test_demo_files(shared_data):
     assert y.notna().all(axis=None)
     assert X.sites["region"].value_counts().eq(4).all()
     assert np.isfinite(X.forcing).all()
+
+
+@pytest.mark.parametrize("product", ["daymet", "maurer", "maurer_extended", "nldas"])
+def test_all_products_of_a_real_basin_agree_in_their_units(raw, product):
+    """Means of ten years lie near those of Daymet, and radiation is that of daylight in all."""
+    period, sites = ("1990-01-01", "1999-12-31"), ["12010000"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # daily means of temperature
+        X, y = load_camels_us(raw, forcing_product=product, sites=sites, period=period)
+    mean = dict(zip(X.forcing_names, np.nanmean(X.forcing[0], axis=0), strict=True))
+    assert mean["prcp"] == pytest.approx(8.4, abs=0.7)
+    assert (mean["tmax"] + mean["tmin"]) / 2 == pytest.approx(9.4, abs=0.5)
+    assert mean["srad"] == pytest.approx(270, abs=30)
+    assert mean["vp"] == pytest.approx(940, abs=130)
+    assert mean["dayl"] == pytest.approx(43193, abs=1)
+    assert y.attrs == {"name": "runoff", "units": "mm/d"}
