@@ -10,8 +10,7 @@ from sklearn.cluster import KMeans
 from stefaland_sk._core import check_option
 from stefaland_sk.data import concat_panels, get_variable_set
 from stefaland_sk.datasets import PANEL_KINDS, find_kind, load_panel
-from stefaland_sk.datasets._camels_us import CATEGORIES
-from stefaland_sk.datasets._camels_us_files import open_source
+from stefaland_sk.datasets._camels_us import CATEGORIES, open_camels_us
 from stefaland_sk.model_selection import LeaveRegionOut
 
 from ._models import DESCRIPTIONS
@@ -105,11 +104,14 @@ def _two_countries(protocol, paths, sites):
         )
     us, gb = (Path(path).expanduser() for path in paths)
     there, flow_there = load_panel(gb, "camels_gb", period=protocol.period)
-    # Not radiation: a mean over the daylight hours there, over the whole day here.
-    weather = [name for name in ("prcp", "tmean", "pet") if name in there.forcing_names]
-    here, flow_here = load_panel(us, "camels_us", forcings=weather, period=protocol.period)
+    weather = [name for name in ("prcp", "tmean", "srad", "pet") if name in there.forcing_names]
+    here, flow_here = load_panel(
+        us, "camels_us", forcings=weather, period=protocol.period, radiation="day"
+    )
     if (us / _HYDROATLAS).is_file():
         here, flow_here = _with_hydroatlas(here, flow_here, us / _HYDROATLAS)
+        if (gb / _HYDROATLAS).is_file():  # the same variables, of the same source
+            there = there.assign(units={n: u for n, u in here.units.items() if n in there.units})
     panels, targets = [], []
     shared = [name for name in here.attribute_names if name in set(there.attribute_names)]
     if len(shared) < _FEWEST_SHARED:
@@ -145,11 +147,9 @@ def _with_hydroatlas(X, y, file):
 
 def _with_classes(X, path):
     """Add the classes of CAMELS-US as numbers, in the order of their names."""
-    source = open_source(Path(path).expanduser(), "daymet")
-    try:
-        table = source.table.loc[X.site_ids]
-    finally:
-        source.close()
+    source = open_camels_us(Path(path).expanduser())
+    source.series.close()
+    table = source.table.loc[X.site_ids]
     names = [name for name in CATEGORIES if name in table and not name.endswith("_timing")]
     codes = {name: pd.factorize(table[name], sort=True)[0].astype(float) for name in names}
     codes = pd.DataFrame(codes, index=X.site_ids).where(lambda values: values >= 0)
