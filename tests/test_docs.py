@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from stefaland_sk.datasets import PANEL_KINDS
+from stefaland_sk.datasets._fetch import DOWNLOADS
 from stefaland_sk.encoders import get_weights_entry, load_encoder
 
 REPO = Path(__file__).resolve().parents[1]
@@ -62,6 +64,20 @@ def test_code_of_the_page_on_encoders_runs_from_top_to_bottom(tmp_path, monkeypa
     loaded = load_encoder("features.safetensors")
     assert loaded.d_model == names["site"].shape[1] == 16
     assert names["encoder"].cache.misses == 6
+
+
+def test_code_of_the_page_on_data_sets_runs_and_it_names_all_kinds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / "docs" / "datasets.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "datasets.md", monkeypatch)
+    assert names["everything"].n_sites == names["panel"].n_sites == 4
+    assert re.findall(r"^\| `(\w+)`(?:, `load_\w+`)? \|.*\|.*\|.*\|.*\|$", text, re.MULTILINE)[
+        : len(PANEL_KINDS)
+    ] == list(PANEL_KINDS)
+    for name, download in DOWNLOADS.items():  # the table says what the library would fetch
+        row = re.search(rf"^\| `{name}` \|.*$", text.split("## Downloads")[1], re.MULTILINE)[0]
+        assert download.doi in row
+        assert download.size in row
 
 
 def test_licences_on_the_page_on_encoders_are_those_of_the_entries():

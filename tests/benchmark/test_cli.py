@@ -88,7 +88,7 @@ def test_other_years_bring_their_own_warm_up():
 def test_check_reports_in_words(command, shared_data):
     code, out, _ = command("check", str(shared_data / "demo"))
     assert code == 0
-    assert out.startswith("Panel(20 sites")
+    assert out.startswith("kind: camels_us\nPanel(20 sites")
     assert "0 errors" in out
 
 
@@ -99,6 +99,21 @@ def test_table_prints_what_the_demo_printed(command, tmp_path):
     assert text.strip() in demo
     code, text, _ = command("table", "--markdown", str(tmp_path / "results.csv"))
     assert text == (tmp_path / "tables.md").read_text()
+
+
+def test_check_takes_any_kind_of_data(command, tmp_path):
+    day = [f"200001{d:02d}    2.0000    0.5000    1.0000    9.0000    5.0000" for d in range(1, 32)]
+    (tmp_path / "01329500.dly").write_text("\n".join(day) + "\n")
+    code, out, _ = command("check", str(tmp_path))
+    assert code == 0
+    assert out.startswith("kind: mopex\nPanel(1 site, 31 times")
+    soils = (
+        "site_id,lat,lon,sand_pct,silt_pct,clay_pct,cov_dem\na,50,5,40,40,20,7\nb,51,6,20,50,30,9\n"
+    )
+    (tmp_path / "soils.csv").write_text(soils)
+    code, out, _ = command("check", str(tmp_path / "soils.csv"), "--kind", "soil_profiles")
+    assert code == 0
+    assert out.startswith("kind: soil_profiles\nPanel(2 sites, 0 forcings, 1 attribute)")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +140,7 @@ def test_table_prints_what_the_demo_printed(command, tmp_path):
 )
 def test_a_mistake_is_one_line(command, tmp_path, arguments, message):
     (tmp_path / "empty.txt").write_text("")
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "other.csv").write_text("site,b\nx,2\n")
     arguments = [word.format(tmp=tmp_path) for word in arguments]
     if "--out" not in arguments and arguments[0] == "demo":
         arguments += ["--out", str(tmp_path / "out")]
