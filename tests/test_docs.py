@@ -98,6 +98,16 @@ def test_code_of_the_page_on_physics_runs(monkeypatch):
     assert names["series"]["swe"].shape == names["flow"].shape
 
 
+def test_code_of_the_page_on_the_benchmark_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "benchmark.md", monkeypatch)
+    assert set(names["results"].scores["model"]) == {"rain", "linear"}
+    assert set(names["later"].scores["protocol"]) == {"mine-other-years"}
+    assert (names["worst"]["difference"].diff().dropna() >= 0).all()
+    assert set(names["clay"].scores["metric"]) == {"observed", "predicted"}
+
+
 def test_code_from_real_data_is_that_of_the_script():
     script = (REPO / "benchmarks" / "transfer_to_camels_gb.py").read_text(encoding="utf-8")
     section = PRETRAINING.split("## From CAMELS-US to CAMELS-GB")[1].split("\n## ")[0]

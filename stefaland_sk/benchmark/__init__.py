@@ -1,9 +1,9 @@
 """Comparisons of models: protocols as values, resumable runs, tables made from results."""
 
-from ._beside import beside_published, published_values
+from ._beside import beside_published, format_beside, published_values
 from ._compare import Comparison, compare, format_comparison
-from ._costs import cost_table
-from ._format import format_tables
+from ._costs import cost_table, format_costs
+from ._format import format_protocols, format_tables
 from ._models import BUDGETS, DEMO_MODELS, MODELS, SITE_MODELS, make_models
 from ._protocol import Fold, Protocol
 from ._protocols import GROUPS, PROTOCOLS, choose_protocol, get_protocols
@@ -37,7 +37,10 @@ __all__ = [
     "cost_table",
     "find_problems",
     "fold_table",
+    "format_beside",
     "format_comparison",
+    "format_costs",
+    "format_protocols",
     "format_tables",
     "get_protocols",
     "make_models",

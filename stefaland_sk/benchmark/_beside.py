@@ -195,6 +195,19 @@ def format_beside(results, markdown=False):
     -------
     str
         "" if the papers print nothing.
+
+    See Also
+    --------
+    beside_published : The comparison as data.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> columns = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+    >>> row = ("camels-us-pur", "lstm", 0, "1", "01013500", "nse", 0.5)
+    >>> text = format_beside(pd.DataFrame([row], columns=columns))
+    >>> text.splitlines()[3].split()[:4]  # the printed NSE is above the printed correlation squared
+    ['lstm', 'LSTM', '0.500', '0.554*']
     """
     table = beside_published(results)
     if table.empty:

@@ -82,7 +82,7 @@ def make_parser():
     )
     table.add_argument("csv", nargs="+", help="results.csv of one or more runs")
     table.add_argument("--markdown", action="store_true", help="write Markdown")
-    table.add_argument("--baseline", default="lstm", help="model to beat (default: lstm)")
+    table.add_argument("--baseline", help="model to beat (default: that of the protocol)")
     table.add_argument("--printed", action="store_true", help="show what the papers print as well")
     table.set_defaults(function=_table)
     pair = commands.add_parser(

@@ -82,6 +82,19 @@ def format_costs(runs, *, baseline="lstm", markdown=False):
     -------
     str
         The table with a remark.
+
+    See Also
+    --------
+    cost_table : The table as data.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> runs = pd.DataFrame({"model": ["lstm", "resconn"], "pretrain_cpu_seconds": [0.0, 90.0],
+    ...     "fit_cpu_seconds": [20.0, 60.0], "predict_seconds": 1.0, "n_epochs": [10, 10],
+    ...     "n_parameters": [2e4, 6e4], "peak_memory_mib": [500.0, 750.0]})
+    >>> print(format_costs(runs).splitlines()[0])
+    What it costs
     """
     table = cost_table(runs, baseline=baseline)
     shown = table[["pretrain_cpu_seconds", "fit_cpu_seconds", "seconds_per_epoch"]]

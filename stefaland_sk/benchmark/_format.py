@@ -4,20 +4,22 @@ import numpy as np
 import pandas as pd
 
 from ._aggregate import aggregation_of
+from ._protocols import PROTOCOLS
 from ._tables import find_problems, fold_table, overall_table, protocol_table
 
 _MOST_FOLDS = 15  # that stand beside each other
 
 
-def format_tables(results, *, baseline="lstm", markdown=False):
+def format_tables(results, *, baseline=None, markdown=False):
     """Write the tables of every protocol as text.
 
     Parameters
     ----------
     results : DataFrame
         Scores, as from `read_results`.
-    baseline : str, default="lstm"
-        Model that the others are compared with.
+    baseline : str, default=None
+        Model that the others are compared with; None takes that of each protocol of the library,
+        and "lstm" for others.
     markdown : bool, default=False
         Whether to write Markdown; otherwise aligned text.
 
@@ -49,8 +51,15 @@ def format_tables(results, *, baseline="lstm", markdown=False):
         raise ValueError("The results hold no score.")
     blocks = []
     for protocol, part in results.groupby("protocol", sort=False):
-        blocks += _blocks(protocol, part, baseline, markdown)
+        blocks += _blocks(protocol, part, baseline or baseline_of(protocol), markdown)
     return "\n\n".join(blocks) + "\n"
+
+
+def baseline_of(protocol):
+    """Give the baseline of a protocol of the library, or of a variant with a longer name."""
+    name = protocol.removeprefix("synthetic-")
+    found = [n for n in PROTOCOLS if name == n or name.startswith(f"{n}-")]
+    return PROTOCOLS[max(found, key=len)].baseline if found else "lstm"
 
 
 def format_protocols(results, *, markdown=False):
@@ -67,6 +76,23 @@ def format_protocols(results, *, markdown=False):
     -------
     str
         A table with one row per protocol.
+
+    See Also
+    --------
+    protocol_table : The table as data.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> columns = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+    >>> rows = [(p, "lstm", 0, "1", "01", "nse", v) for p, v in [("k100", 0.4), ("k200", 0.6)]]
+    >>> print(format_protocols(pd.DataFrame(rows, columns=columns)))
+    All protocols: the first metric over all sites
+    <BLANKLINE>
+    protocol  metric   lstm
+    k100         nse  0.400
+    k200         nse  0.600
+    <BLANKLINE>
     """
     table = protocol_table(results)
     shown = table.astype(object)
