@@ -149,6 +149,15 @@ def _printed_for(name):
     return table.assign(impossible=_impossible(table["published"]))
 
 
+def _in_words(sources):
+    """Name the tables of each source: "T1, T9 of StefaLand v3"."""
+    tables = {}
+    for source in sorted(sources):
+        name, table = source.rsplit(", ", 1)
+        tables.setdefault(name, []).append(table)
+    return "; ".join(f"{', '.join(found)} of {name}" for name, found in tables.items())
+
+
 def _longest(name, names):
     """Give the longest of some names that this one is, or begins with."""
     found = [n for n in names if name == n or name.startswith(f"{n}-")]
@@ -226,7 +235,7 @@ def format_beside(results, markdown=False):
             cells[f"{title}, printed"] = "-" if value != value else f"{value:.3f}{star}"
         rows[model] = cells
     wide = pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="model")
-    sources = ", ".join(dict.fromkeys(table["source"].dropna()))
+    sources = _in_words(table["source"].dropna().unique())
     title = "Beside what the papers print"
     text = [f"### {title}" if markdown else title, grid(wide, markdown)]
     remark = f"Printed in {sources}, for the papers' own sites and data."

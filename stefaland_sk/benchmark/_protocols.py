@@ -49,6 +49,7 @@ def _camels():
         cv=LeaveRegionOut(),
         data="camels_us",
         models=_DIRECT,
+        metrics=_FLOW,
         period=("1988-10-01", "2008-09-30"),
         fit_period=("1999-10-01", "2008-09-30"),
         score_period=("1989-10-01", "1999-09-30"),
@@ -71,14 +72,11 @@ def _camels():
     }
     for split in (pub, pur):
         for suffix, models in rows.items():
-            # The metrics of the protocols that were there before stay as they were.
-            metrics = split.metrics if not suffix else _FLOW
             baseline = "lstm_hbv" if suffix == "-hybrids" else "lstm"
             yield replace(
                 split,
                 name=split.name + suffix,
                 models=models,
-                metrics=metrics,
                 baseline=baseline if suffix != "-adapters" else "resconn",
             )
     yield replace(pub, name="camels-us-cost", models=_COST)

@@ -28,11 +28,41 @@ class OtherYears(BaseCrossValidator):
     """
 
     def split(self, X, y=None, groups=None):
-        """Give the one pair of all sites and all labelled sites."""
+        """Give the one pair of all sites and all labelled sites.
+
+        Parameters
+        ----------
+        X : Panel
+            Sites.
+        y : array-like of shape (n_sites, ...), default=None
+            Target; sites without any are not tested.
+        groups : object, default=None
+            Not used.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Positions of sites.
+        """
         yield np.arange(len(X)), np.flatnonzero(is_labelled(X, y))
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Give 1."""
+        """Give 1.
+
+        Parameters
+        ----------
+        X : Panel
+            Sites.
+        y : array-like of shape (n_sites, ...), default=None
+            Target; sites without any are not tested.
+        groups : object, default=None
+            Not used.
+
+        Returns
+        -------
+        int
+            1.
+        """
         return 1
 
 
@@ -75,7 +105,22 @@ class DonorSplit(BaseCrossValidator):
         self.random_state = random_state
 
     def split(self, X, y=None, groups=None):
-        """Give the donors and the site of each target."""
+        """Give the donors and the site of each target.
+
+        Parameters
+        ----------
+        X : Panel
+            Sites.
+        y : array-like of shape (n_sites, ...), default=None
+            Target; sites without any are not tested.
+        groups : object, default=None
+            Not used.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Positions of sites.
+        """
         labelled = np.flatnonzero(is_labelled(X, y))
         candidates = X[labelled]
         selector = DonorSelector(
@@ -91,11 +136,41 @@ class DonorSplit(BaseCrossValidator):
             yield np.sort(labelled[donors]), np.array([target])
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Give the number of targets."""
+        """Give the number of targets.
+
+        Parameters
+        ----------
+        X : Panel
+            Sites.
+        y : array-like of shape (n_sites, ...), default=None
+            Target; sites without any are not tested.
+        groups : object, default=None
+            Not used.
+
+        Returns
+        -------
+        int
+            Number of folds.
+        """
         return len(self._targets(X, y))
 
     def site_folds(self, X, y=None, groups=None):
-        """Name the fold of each site: by the site."""
+        """Name the fold of each site: by the site.
+
+        Parameters
+        ----------
+        X : Panel
+            Sites.
+        y : array-like of shape (n_sites, ...), default=None
+            Target; sites without any are not tested.
+        groups : object, default=None
+            Not used.
+
+        Returns
+        -------
+        Series of length n_sites
+            The identifier of each site.
+        """
         return pd.Series(list(X.site_ids), index=X.site_ids)
 
     def _targets(self, X, y):
