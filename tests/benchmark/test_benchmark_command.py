@@ -127,7 +127,7 @@ def test_synthetic_data_are_those_of_the_task(name):
         (["camels"], "`protocol` must be one of"),
         (["camels-us-pur"], "--data says where the data are"),
         (["camels-us-pur", "--data", "no/such"], "There is no file or folder 'no/such'."),
-        (["soil-clay", "--data", "{tmp}"], "soil-clay-full: No data set of a known kind"),
+        (["soil-clay", "--data", "{tmp}"], "soil-clay: No data set of a known kind"),
         (["soil-moisture-random", "--data", "{tmp}"], "No data set of a known kind"),
         (["soil-clay", "--data", "{tmp}", "{tmp}"], "takes one data set, but --data names 2"),
         (["transfer-us-to-gb", "--data", "{tmp}"], "needs two data sets"),
