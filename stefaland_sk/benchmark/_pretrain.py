@@ -60,8 +60,8 @@ def add_pretrain(commands):
     )
     parser.add_argument(
         "corpus", nargs="+", metavar="CORPUS",
-        help="folder with CAMELS-US, .nc file, .zarr store, .parquet or .csv table of attributes, "
-        "or .toml file that describes any of these",
+        help="folder of a data set (see `check`), .nc file, .zarr store, .parquet or .csv table of "
+        "attributes, or .toml file that describes any of these",
     )  # fmt: skip
     parser.add_argument(
         "--out", required=True, metavar="FILE", help="where the model goes (.safetensors)"

@@ -113,8 +113,8 @@ def load_gridded(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     data.to_netcdf(Path(folder, "farm.nc"))
     ...     X, y = load_gridded(Path(folder, "farm.nc"), rename={"tair": "tmean"})
-    >>> X.variable("tmean")[0].round(2).tolist(), y.attrs["name"]
-    ([6.85, 6.85, 6.85], 'sm_05cm')
+    >>> round(float(X.variable("tmean")[0, 0]), 2), y.attrs["name"]
+    (6.85, 'sm_05cm')
     """
     file = find_file(path)
     found = open_any(
