@@ -91,6 +91,15 @@ def test_licences_on_the_page_on_encoders_are_those_of_the_entries():
         assert paper in entry.citation
 
 
+def test_code_of_the_page_on_splits_runs_from_top_to_bottom(monkeypatch):
+    text = (REPO / "docs" / "choosing_a_split.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "choosing_a_split.md", monkeypatch)
+    assert list(names["costs"]) == ["years", "sites", "both"]
+    assert names["costs"]["years"] > names["costs"]["both"]
+    assert names["w"][names["matched"]] < names["w"][names["random"]]
+    assert names["report"].ok
+
+
 @pytest.mark.slow
 def test_code_of_the_page_on_physics_runs(monkeypatch):
     text = (REPO / "docs" / "physics.md").read_text(encoding="utf-8")

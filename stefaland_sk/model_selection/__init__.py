@@ -18,6 +18,7 @@ from stefaland_sk.model_selection._knndm import KNNDMSplit
 from stefaland_sk.model_selection._regions import LeaveRegionOut
 from stefaland_sk.model_selection._sites import SiteKFold
 from stefaland_sk.model_selection._space_time import SpaceTimeSplit
+from stefaland_sk.model_selection._split_report import SplitReport, site_folds, split_report
 
 __all__ = [
     "PUR_REGIONS",
@@ -27,8 +28,11 @@ __all__ = [
     "LeaveRegionOut",
     "SiteKFold",
     "SpaceTimeSplit",
+    "SplitReport",
     "camels_pub",
     "camels_pur",
     "compare_groupings",
     "load_camels_splits",
+    "site_folds",
+    "split_report",
 ]

@@ -5,7 +5,13 @@ from sklearn.model_selection import BaseCrossValidator
 
 from stefaland_sk._core import check_number
 from stefaland_sk.data import is_labelled
-from stefaland_sk.model_selection._base import check_splitter, samples_of
+from stefaland_sk.model_selection._base import (
+    check_splitter,
+    named_folds,
+    samples_of,
+    short_repr,
+    sites_among,
+)
 from stefaland_sk.model_selection._spaces import Globe, places_of
 
 
@@ -84,26 +90,47 @@ class BufferedSplit(BaseCrossValidator):
         ValueError
             If a place is unknown, or a fold keeps no labelled site to train on.
         """
+        for _, train, test in self.named_folds(X, y, groups):
+            yield train, test
+
+    def named_folds(self, X, y=None, groups=None):
+        """Generate the folds as `split` does, each with its label.
+
+        Parameters
+        ----------
+        X, y, groups
+            As for `split`.
+
+        Yields
+        ------
+        label : object
+            What `cv` calls the part that is held out, or the number of the fold.
+        train, test : ndarray of int
+            Positions of samples.
+        """
         samples = samples_of(X, type(self).__name__)
         globe = Globe()
         points = globe.points(places_of(X, samples, type(self).__name__))
         labelled = None if y is None else _labelled_samples(X, y, samples)
         codes = samples.codes
-        for fold, (train, test) in enumerate(self.cv.split(X, y, groups)):
-            tested = np.unique(codes[test])
+        for label, train, test in named_folds(self.cv, X, y, groups):
+            tested = sites_among(samples, test)
             near = globe.within(points, points[tested], self.buffer_km)
             near[tested] |= self.buffer_km > 0
             kept = train[~near[codes[train]]]
             if not len(kept) or (labelled is not None and not labelled[kept].any()):
-                there = np.setdiff1d(np.unique(codes[train]), tested)
+                there = np.setdiff1d(sites_among(samples, train), tested)
                 off = globe.nearest(points[there], points[tested])[0].max() if len(there) else 0.0
                 raise ValueError(
                     f"The buffer of {self.buffer_km:g} km leaves no "
                     f"{'' if labelled is None else 'labelled '}site to train on in fold "
-                    f"{fold + 1}, whose farthest training site lies {off:.0f} km from a test "
+                    f"{label!r}, whose farthest training site lies {off:.0f} km from a test "
                     "site. Use a smaller `buffer_km`, or test fewer sites at once."
                 )
-            yield kept, test
+            yield label, kept, test
+
+    def __repr__(self):
+        return short_repr(self)
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Give the number of folds: that of `cv`.

@@ -10,7 +10,7 @@ from sklearn.metrics import (
 )
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.model_selection._base import LeavePartOut
+from stefaland_sk.model_selection._base import LeavePartOut, short_repr
 from stefaland_sk.model_selection._labels import as_lookup, is_mapping
 from stefaland_sk.model_selection._sites import seed_of
 from stefaland_sk.model_selection._spaces import AttributeSpace, attributes_of
@@ -125,6 +125,9 @@ class LeaveClusterOut(LeavePartOut):
         self.only = only
         self.unlabelled = check_option("unlabelled", unlabelled, ["leave out", "test"])
         self.random_state = random_state
+
+    def __repr__(self):
+        return short_repr(self)
 
     def _labels(self, X, samples, labelled, groups):
         """Cluster the sites."""

@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import find_places
-from stefaland_sk.model_selection._base import SiteSplitter, listed, samples_of
+from stefaland_sk.model_selection._base import SiteSplitter, listed, samples_of, short_repr
 from stefaland_sk.model_selection._sites import as_generator, deal, seed_of
 from stefaland_sk.model_selection._spaces import (
     AttributeSpace,
@@ -127,6 +127,9 @@ class KNNDMSplit(SiteSplitter):
         self.attributes = attributes
         self.unlabelled = check_option("unlabelled", unlabelled, ["leave out", "test"])
         self.random_state = random_state
+
+    def __repr__(self):
+        return short_repr(self)
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Give the number of folds.

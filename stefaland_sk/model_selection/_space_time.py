@@ -8,7 +8,13 @@ from sklearn.model_selection import BaseCrossValidator
 
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import Panel, align_target, is_long, period_mask
-from stefaland_sk.model_selection._base import check_splitter, samples_of
+from stefaland_sk.model_selection._base import (
+    check_splitter,
+    named_folds,
+    samples_of,
+    short_repr,
+    sites_among,
+)
 
 
 class SpaceTimeSplit(BaseCrossValidator):
@@ -192,17 +198,38 @@ class SpaceTimeSplit(BaseCrossValidator):
         TypeError
             If X has no time axis.
         """
-        self._check_form(X)
-        parts = _RowParts(X, y, self) if is_long(X) else _PanelParts(X, y, self)
-        for number, (train, test) in enumerate(self._site_folds(parts, groups)):
+        for _, train, test in self.named_folds(X, y, groups):
+            yield train, test
+
+    def named_folds(self, X, y=None, groups=None):
+        """Generate the folds as `split` does, each with its label.
+
+        Parameters
+        ----------
+        X, y, groups
+            As for `split`.
+
+        Yields
+        ------
+        label : object
+            What `cv` calls the part that is held out, or the number of the fold; "years" for
+            new years.
+        train, test : ndarray of int
+            Positions of samples.
+        """
+        parts = self._parts(X, y)
+        for label, train, test in self._site_folds(parts, groups):
             train, test = parts.positions(train, test)
             if not len(train) or not len(test):
                 what, when = ("train on", "fit") if not len(train) else ("test", "test")
                 raise ValueError(
-                    f"Fold {number + 1} has nothing to {what}: its sites have no sample in the "
+                    f"Fold {label!r} has nothing to {what}: its sites have no sample in the "
                     f"{when} period."
                 )
-            yield train, test
+            yield label, train, test
+
+    def __repr__(self):
+        return short_repr(self)
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Give the number of folds.
@@ -221,23 +248,44 @@ class SpaceTimeSplit(BaseCrossValidator):
             return 1
         if X is None:
             return self.cv.get_n_splits()
-        self._check_form(X)
-        parts = _RowParts(X, y, self) if is_long(X) else _PanelParts(X, y, self)
+        parts = self._parts(X, y)
         return self.cv.get_n_splits(parts.X, parts.y, parts.take(groups))
 
+    def tested_rows(self, X):
+        """Tell the rows that are tested from those that only warm a model up.
+
+        Parameters
+        ----------
+        X : long DataFrame
+            The samples.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_rows,)
+            True in `test_period`.
+        """
+        return _RowParts(X, None, self).days.test
+
     # ------------------------------------------------------------------ parts
+    def _parts(self, X, y):
+        """Read X and y as sites whose years can be parted."""
+        self._check_form(X)
+        return _RowParts(X, y, self) if is_long(X) else _PanelParts(X, y, self)
+
     def _site_folds(self, parts, groups):
-        """Give the sites to train on and to test, as positions among the sites."""
+        """Give label, sites to train on and sites to test, as positions among the sites."""
         every = np.arange(len(parts.samples.ids))
         if self.cv is None:
-            yield every, parts.testable()
+            yield "years", every, parts.testable()
             return
-        folds = self.cv.split(parts.X, parts.y, parts.take(groups))
-        folds = [tuple(np.unique(parts.codes[part]) for part in fold) for fold in folds]
+        folds = [
+            (label, sites_among(parts.samples, train), sites_among(parts.samples, test))
+            for label, train, test in named_folds(self.cv, parts.X, parts.y, parts.take(groups))
+        ]
         if self.new == "years":
-            yield every, np.unique(np.concatenate([test for _, test in folds]))
+            yield "years", every, np.unique(np.concatenate([test for *_, test in folds]))
             return
-        for train, test in folds:
+        for label, train, test in folds:
             both = np.intersect1d(train, test)
             if len(both):
                 raise ValueError(
@@ -245,7 +293,7 @@ class SpaceTimeSplit(BaseCrossValidator):
                     f"example {parts.samples.ids[both[0]]!r}. Use a splitter over sites, such as "
                     "SiteKFold."
                 )
-            yield train, test
+            yield label, train, test
 
     def _check_form(self, X):
         """Raise unless X has a time axis that can be parted."""
@@ -315,7 +363,7 @@ class _RowParts:
     def testable(self):
         """Give the sites with something to test."""
         rows = self.days.test if self.y is None else np.isfinite(self.y)
-        return np.unique(self.codes[rows])
+        return sites_among(self.samples, rows)
 
     def positions(self, train, test):
         """Turn sites into rows."""

@@ -3,13 +3,39 @@
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
-from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.neighbors import NearestNeighbors
 
 from stefaland_sk.data import Panel, find_places, is_long
 from stefaland_sk.data._places import PLACE_NAMES
 
 EARTH_RADIUS = 6371.0088  # km, mean
 _COORDINATES = {name for names in PLACE_NAMES.values() for name in names}
+
+
+_MOST_FOR_TREES = 10  # dimensions; beyond them a tree looks at almost every point
+
+
+def nearest_points(points, others, k=1):
+    """Find the `k` nearest of `others` for each point.
+
+    Parameters
+    ----------
+    points, others : ndarray of shape (n, n_dimensions)
+        Points of one space.
+    k : int, default=1
+        How many; never more than there are.
+
+    Returns
+    -------
+    distance, position : ndarray of shape (n, k)
+        Straight distances, rising, and positions among `others`.
+    """
+    k = min(k, len(others))
+    if points.shape[1] <= _MOST_FOR_TREES:
+        found = cKDTree(others).query(points, k=k)
+        return tuple(part.reshape(len(points), k) for part in found)
+    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(others)
+    return index.kneighbors(points)
 
 
 class Globe:
@@ -28,12 +54,12 @@ class Globe:
 
     def nearest(self, points, others):
         """Give the distance to the nearest of `others`, and its position, for each point."""
-        chord, position = cKDTree(others).query(points)
-        return self.distance(chord), position
+        chord, position = nearest_points(points, others)
+        return self.distance(chord[:, 0]), position[:, 0]
 
     def nearest_of_themselves(self, points):
         """Give the distance of each point to the nearest other one."""
-        return self.distance(cKDTree(points).query(points, k=2)[0][:, 1])
+        return self.distance(nearest_points(points, points, k=2)[0][:, -1])
 
     def within(self, points, others, km):
         """Tell which points lie nearer than `km` to any of `others`."""
@@ -70,16 +96,16 @@ class AttributeSpace:
         points = np.nan_to_num((values - self.mean) / self.scale, nan=0.0)
         return np.ascontiguousarray(points / np.sqrt(max(len(self.names), 1)))
 
+    def known(self, table):
+        """Tell of which sites at least half of the attributes are known."""
+        if not self.names:
+            return np.zeros(len(table), dtype=bool)
+        return (table[self.names].notna().mean(axis=1) >= 0.5).to_numpy()
+
     def nearest(self, points, others):
         """Give the distance to the nearest of `others`, and its position, for each point."""
-        position, distance = pairwise_distances_argmin_min(points, others)
-        return distance, position
-
-    def nearest_of_themselves(self, points):
-        """Give the distance of each point to the nearest other one."""
-        from sklearn.neighbors import NearestNeighbors
-
-        return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(points).kneighbors()[0][:, 0]
+        distance, position = nearest_points(points, others)
+        return distance[:, 0], position[:, 0]
 
 
 # ---------------------------------------------------------------------- what is known of sites
@@ -143,7 +169,7 @@ def attributes_of(X, samples, asker, names=None):
             )
         table = table[names]
     else:
-        table = table.drop(columns=[name for name in table if name in _COORDINATES])
+        table = without_coordinates(table)
     if not table.notna().any(axis=None):
         raise ValueError(
             f"{asker[0]} needs numeric attributes of the sites, and X has none (coordinates do "
@@ -151,6 +177,11 @@ def attributes_of(X, samples, asker, names=None):
             f"`{asker[1]}=`."
         )
     return table
+
+
+def without_coordinates(table):
+    """Leave latitude and longitude out of a table of attributes."""
+    return table.drop(columns=[name for name in table if name in _COORDINATES])
 
 
 def find_attributes(X, samples):
