@@ -14,6 +14,7 @@ LAYERS = {
     "model_selection": "Which sites train and which test, and whether that is honest",
     "metrics": "Metrics per site, and scorers made of them",
     "estimators": "The models",
+    "judging": "How far to trust a prediction",
     "encoders": "Pretrained models: a panel in, features out",
     "plotting": "Displays",
     "benchmark": "Protocols, runs and tables; the command line",

@@ -12,8 +12,8 @@ PAGE = REPO / "docs" / "architecture.md"
 START, END = "<!-- modules: start -->", "<!-- modules: end -->"
 # From the ground up, as the layers stand.
 LAYERS = [
-    *("_core", "data", "datasets", "metrics", "model_selection", "physics", "modules"),
-    *("encoders", "estimators", "plotting", "benchmark"),
+    *("_core", "data", "datasets", "metrics", "model_selection", "judging"),
+    *("physics", "modules", "encoders", "estimators", "plotting", "benchmark"),
 ]
 
 

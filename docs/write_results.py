@@ -24,7 +24,7 @@ from stefaland_sk.benchmark import (
 
 REPO = Path(__file__).resolve().parents[1]
 RESULTS = REPO / "docs" / "results"
-GUIDES = [REPO / "docs" / f"{name}.md" for name in ("pretraining", "finetuning")]
+GUIDES = [REPO / "docs" / f"{name}.md" for name in ("pretraining", "finetuning", "judging")]
 PAGES = [REPO / "README.md", *GUIDES, RESULTS / "README.md"]
 BLOCK = re.compile(
     r"(<!-- (results|printed|costs|protocols): (\S+\.csv) -->\n).*?(<!-- \2: end -->)", re.DOTALL
@@ -57,6 +57,8 @@ def tables_of(file):
         return in_bold(format_tables(read_results(path), markdown=True))
     if {"protocol", "variable", "metric"} <= set(columns):
         table = by_variable(pd.read_csv(path, comment="#"))
+    elif {"conformity", "level", "coverage"} <= set(columns):
+        table = by_conformity(pd.read_csv(path, comment="#", dtype={"region": str}))
     else:
         table = pd.read_csv(path, comment="#", dtype=str).fillna("")
     lines = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
@@ -73,6 +75,21 @@ def by_variable(scores):
         parts = (table[part, model].map("{:.2f}".format) for part in ("median", "min", "max"))
         lines[model] = [f"{mid} ({low} to {high})" for mid, low, high in zip(*parts, strict=True)]
     return lines.reset_index()
+
+
+def by_conformity(coverage):
+    """Coverage of intervals as means over sites, then over regions, with the range of regions."""
+    seen = coverage[coverage["n_obs"] > 0]
+    keys, numbers = ["model", "conformity", "level"], ["coverage", "relative_width"]
+    regions = seen.groupby([*keys, "region"], sort=False)[[*numbers, "interval_score_inside"]]
+    found = regions.mean().groupby(keys, sort=False)
+    mean, low, high = found.mean(), found["coverage"].min(), found["coverage"].max()
+    table = pd.DataFrame(index=mean.index)
+    ranges = zip(mean["coverage"], low, high, strict=True)
+    table["coverage (regions)"] = [f"{m:.3f} ({a:.3f} to {b:.3f})" for m, a, b in ranges]
+    table["relative width"] = mean["relative_width"].map("{:.2f}".format)
+    table["interval score inside"] = mean["interval_score_inside"].map("{:.2f}".format)
+    return table.reset_index().astype(str)
 
 
 def renewed(page):

@@ -26,6 +26,9 @@ _HOMES = {
     "LinearComparator": "stefaland_sk.estimators",
     "BoostingComparator": "stefaland_sk.estimators",
     "ClimatologyComparator": "stefaland_sk.estimators",
+    "AreaOfApplicability": "stefaland_sk.judging",
+    "ConformalBySite": "stefaland_sk.judging",
+    "DonorRegressor": "stefaland_sk.judging",
     "CheckpointError": "stefaland_sk._core",
     "DataWarning": "stefaland_sk._core",
     "LeakageWarning": "stefaland_sk._core",
@@ -33,10 +36,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "AreaOfApplicability",
     "BoostingComparator",
     "CheckpointError",
     "ClimatologyComparator",
+    "ConformalBySite",
     "DataWarning",
+    "DonorRegressor",
     "HBVRegressor",
     "HBVStreamflow",
     "LSTMRegressor",
@@ -74,6 +80,7 @@ if TYPE_CHECKING:
         StefaLandStreamflow,
         StefaLandTransformer,
     )
+    from stefaland_sk.judging import AreaOfApplicability, ConformalBySite, DonorRegressor
 
 
 def __getattr__(name):

@@ -132,3 +132,11 @@ def test_code_of_the_page_of_tasks_runs_from_top_to_bottom():
         exec(compile(block, f"tasks.md, block {number}", "exec"), names)
     assert names["sums"].round(3).tolist() == [100.0] * 30
     assert len(names["auc"]) == 3
+
+
+@pytest.mark.slow
+def test_code_of_the_page_on_judging_runs_from_top_to_bottom(monkeypatch):
+    text = (REPO / "docs" / "judging.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "judging.md", monkeypatch)
+    assert names["lower"].shape == names["upper"].shape == (10, 730, 2)
+    assert names["found"].names == ["weather", "land"]

@@ -244,6 +244,24 @@ class NeuralPanelRegressor(BasePanelRegressor):
     def _predict(self, panel):
         return self._clip(self._run_nets(panel, self._points, 1)[:, :, 0])
 
+    def predict_members(self, X):
+        """Predict by each of the networks that `predict` averages.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites of the same form and with the same variables as in `fit`.
+
+        Returns
+        -------
+        ndarray
+            As from `predict`, with one more axis at the end, of length `n_seeds`.
+        """
+        check_is_fitted(self)
+        inputs = read_inputs(self, X, reset=False)
+        values = self._clip(self._run_nets(inputs.panel, self._points, 1, apart=True))
+        return np.stack([inputs.restore(member[:, :, 0]) for member in values], axis=-1)
+
     def predict_quantiles(self, X, quantiles=None):
         """Predict quantiles of the target.
 
@@ -289,7 +307,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Apply the lower bound."""
         return values if self.lower_bound_ is None else np.maximum(values, self.lower_bound_)
 
-    def _run_nets(self, panel, give, n_values, ask=None):
+    def _run_nets(self, panel, give, n_values, ask=None, apart=False):
         """Run all networks and average what they give, in the unit of the target.
 
         Parameters
@@ -302,6 +320,8 @@ class NeuralPanelRegressor(BasePanelRegressor):
             Values per step.
         ask : callable, default=None
             ``ask(module, **inputs) -> raw output``; None calls the network.
+        apart : bool, default=False
+            Whether the networks are told apart, by one more axis in front.
 
         Returns
         -------
@@ -311,7 +331,8 @@ class NeuralPanelRegressor(BasePanelRegressor):
         self._check_inputs(panel)
         self._warn_before_predicting(panel)
         present = present_steps(panel)
-        result = np.full((*present.shape, n_values), np.nan, dtype=np.float32)
+        n_results = len(self.nets_) if apart else 1
+        result = np.full((n_results, *present.shape, n_values), np.nan, dtype=np.float32)
         n_at_once = max(1, _STEPS_AT_ONCE // present.shape[1])
         for first in range(0, panel.n_sites, n_at_once):
             sites = slice(first, first + n_at_once)
@@ -322,8 +343,11 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 if inputs is None or self._inputs_differ:
                     inputs = self._make_inputs(part, number)
                 call = net.module_ if ask is None else partial(ask, net.module_)
-                self._run_net(call, inputs, runs, divisors, give, result[sites])
-        return result / np.float32(len(self.nets_)) if len(self.nets_) > 1 else result
+                into = result[number if apart else 0][sites]
+                self._run_net(call, inputs, runs, divisors, give, into)
+        if apart:
+            return result
+        return result[0] / np.float32(len(self.nets_)) if len(self.nets_) > 1 else result[0]
 
     def _warn_before_predicting(self, panel):
         """Warn of what makes predictions for these sites misleading."""

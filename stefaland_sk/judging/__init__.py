@@ -11,6 +11,7 @@ from stefaland_sk.judging._coverage import CoverageReport, coverage_report
 from stefaland_sk.judging._donor_curve import donor_scaling_curve
 from stefaland_sk.judging._donor_regressor import DonorRegressor
 from stefaland_sk.judging._donors import DonorSelection, DonorSelector
+from stefaland_sk.judging._ensemble import SiteEnsemble
 from stefaland_sk.judging._importance import (
     PermutationImportance,
     panel_permutation_importance,
@@ -24,6 +25,7 @@ __all__ = [
     "DonorSelection",
     "DonorSelector",
     "PermutationImportance",
+    "SiteEnsemble",
     "coverage_report",
     "donor_scaling_curve",
     "panel_permutation_importance",

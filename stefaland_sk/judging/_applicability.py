@@ -6,13 +6,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import is_labelled, site_of_samples
 from stefaland_sk.judging._features import site_features, site_scaling
 from stefaland_sk.judging._importance import panel_permutation_importance
-from stefaland_sk.judging._samples import read_samples, take
+from stefaland_sk.judging._samples import as_indexable, checked_table, take
 from stefaland_sk.judging._splits import site_splits
 
 
@@ -137,15 +137,15 @@ class AreaOfApplicability(BaseEstimator):
         """
         name = type(self).__name__
         self._check()
-        X = self._read(X, reset=True)
+        X = checked_table(self, X, reset=True)
         if y is not None:
+            y = as_indexable(y)
             rows = np.flatnonzero(is_labelled(X, y)[site_of_samples(X).codes])
             X, y = take(X, rows), take(y, rows)
         table = site_features(X, self.features, name)
         if len(table) < 2:
             raise ValueError(
-                f"{name} needs two training sites or more to compare; got n_samples = "
-                f"{len(table)}."
+                f"{name} needs two training sites or more to compare; got n_samples = {len(table)}."
             )
         values = table.to_numpy()
         self._scaling = site_scaling().fit(values)
@@ -186,17 +186,6 @@ class AreaOfApplicability(BaseEstimator):
                 "`estimator` weighs attributes, but `features` are others. Give their `weights`, "
                 "or none."
             )
-
-    def _read(self, X, *, reset):
-        """Check a plain table as scikit-learn does; keep its labels."""
-        if read_samples(X).kind != "table" or hasattr(X, "site_ids"):
-            return X
-        values = validate_data(
-            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
-        if isinstance(X, pd.DataFrame):
-            return pd.DataFrame(values, index=X.index, columns=X.columns.map(str))
-        return values
 
     def _weigh(self, X, y, folds, varies):
         """Give the weight of each feature, 1 on average over those that vary."""
@@ -289,7 +278,7 @@ class AreaOfApplicability(BaseEstimator):
     def _nearest(self, X):
         """Give dissimilarity, nearest training site, and features, of each site."""
         check_is_fitted(self)
-        X = self._read(X, reset=False)
+        X = checked_table(self, X, reset=False)
         table = site_features(X, self.features, type(self).__name__)
         missing = [name for name in self.feature_names_ if name not in table]
         if missing:

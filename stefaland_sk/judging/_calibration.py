@@ -1,7 +1,14 @@
 """Quantiles of conformity scores, in which sites (or regions) count alike."""
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 
+from stefaland_sk.judging._conformity import Conformity
+from stefaland_sk.judging._samples import Samples
+
+_N_PARTS = 5  # of the units, where a scale is learned from the others
 _MOST_PER_SITE = 1000  # scores kept of a site: evenly spaced ones of the sorted
 
 
@@ -83,3 +90,85 @@ class ScoreDistribution:
         """Give the quantile of the scores themselves."""
         at = np.searchsorted(self.below, level * self.below[-1] * (1 - 1e-12))
         return self.scores[min(at, len(self.scores) - 1)]
+
+
+def _scores(conformity, prediction, data):
+    """Give the scores of sites left out, against the lower and the upper base.
+
+    A scale that is learned would follow the very errors that it is compared with. So the scores
+    of a fifth of the units come from a scale that the others have taught.
+    """
+    samples, low, high = data.samples, None, None
+    unit = data.units[samples.codes][:, None]
+    for part in range(_N_PARTS if conformity.learns else 1):
+        inside, taught = np.True_, conformity
+        if conformity.learns:
+            inside = unit % _N_PARTS == part
+            others = data.counted & ~inside
+            if not inside.any() or not others.any():
+                continue
+            taught = Conformity(conformity.name).fit(prediction, data.observed, others, samples)
+        basis = taught.basis(prediction, samples)
+        ends = [basis.scores(data.observed, "low")]
+        ends.append(ends[0] if basis.low is basis.high else basis.scores(data.observed, "high"))
+        if low is None:
+            low, high = ends
+            continue
+        shared = high is low
+        low = np.where(inside, ends[0], low)
+        high = low if shared else np.where(inside, ends[1], high)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted score, and how it is distributed below and above the base."""
+
+    conformity: Conformity
+    low: ScoreDistribution
+    high: ScoreDistribution
+    symmetric: bool
+
+    @classmethod
+    def fit(cls, name, prediction, data, symmetric):
+        """Learn from predictions of sites left out; `data` is a `LeftOut`."""
+        samples, observed, counted = data.samples, data.observed, data.counted
+        conformity = Conformity(name).fit(prediction, observed, counted, samples)
+        low, high = _scores(conformity, prediction, data)
+        code = np.broadcast_to(samples.codes[:, None], counted.shape)[counted]
+
+        def distribute(scores):
+            kept = thin(scores[counted], code, samples.n_sites)
+            return ScoreDistribution(*kept, data.units)
+
+        if symmetric:
+            both = distribute(np.maximum(-low, high))
+            return cls(conformity, both, both, True)
+        below = distribute(low)
+        return cls(conformity, below, below if high is low else distribute(high), False)
+
+    def interval(self, prediction, samples, level):
+        """Give lower and upper bounds around predictions."""
+        basis = self.conformity.basis(prediction, samples)
+        if self.symmetric:
+            q = self.high.upper(level)
+            return basis.bound(-q, "low"), basis.bound(q, "high")
+        tail = (1 - level) / 2
+        lower = basis.bound(self.low.lower(tail), "low")
+        upper = basis.bound(self.high.upper(1 - tail), "high")
+        return np.minimum(lower, upper), np.maximum(lower, upper)
+
+    def median(self, prediction, samples):
+        """Give the median: the base, moved by the median score."""
+        basis = self.conformity.basis(prediction, samples)
+        return basis.bound(0.0 if self.symmetric else self.high.quantile(0.5), "high")
+
+
+class LeftOut(NamedTuple):
+    """What is known of sites left out, with which intervals are calibrated."""
+
+    samples: Samples
+    observed: np.ndarray  # as rows of the samples
+    counted: np.ndarray  # which observations count
+    units: np.ndarray  # (n_sites,) unit of each site
+    part: np.ndarray  # (n_samples,) fold that left it out, -1 for none

@@ -1,8 +1,5 @@
 """Prediction intervals for sites without observations, calibrated on sites left out."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
@@ -11,11 +8,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.judging._calibration import ScoreDistribution, n_units_needed, thin
-from stefaland_sk.judging._conformity import SCORES, Conformity
-from stefaland_sk.judging._coverage import coverage_report, interval_score
+from stefaland_sk.judging._calibration import Calibration, LeftOut, n_units_needed
+from stefaland_sk.judging._compare_scores import N_PARTS, compare_scores
+from stefaland_sk.judging._conformity import SCORES
+from stefaland_sk.judging._coverage import coverage_report
 from stefaland_sk.judging._samples import (
-    Samples,
+    as_indexable,
     read_regions,
     read_samples,
     read_target,
@@ -23,64 +21,6 @@ from stefaland_sk.judging._samples import (
     take,
 )
 from stefaland_sk.judging._splits import site_splits
-
-_PARTS = 5  # into which sites are dealt to choose a score, where there is one fold only
-
-
-@dataclass(frozen=True)
-class _Calibration:
-    """A fitted score, and how it is distributed below and above the base."""
-
-    conformity: Conformity
-    low: ScoreDistribution
-    high: ScoreDistribution
-    symmetric: bool
-
-    @classmethod
-    def fit(cls, name, prediction, data, symmetric):
-        """Learn from predictions of sites left out."""
-        samples, observed, counted = data.samples, data.observed, data.counted
-        conformity = Conformity(name).fit(prediction, observed, counted, samples)
-        basis = conformity.basis(prediction, samples)
-        code = np.broadcast_to(samples.codes[:, None], counted.shape)[counted]
-
-        def distribute(scores):
-            kept = thin(scores[counted], code, samples.n_sites)
-            return ScoreDistribution(*kept, data.units)
-
-        low = basis.scores(observed, "low")
-        high = low if basis.low is basis.high else basis.scores(observed, "high")
-        if symmetric:
-            both = distribute(np.maximum(-low, high))
-            return cls(conformity, both, both, True)
-        below = distribute(low)
-        return cls(conformity, below, below if high is low else distribute(high), False)
-
-    def interval(self, prediction, samples, level):
-        """Give lower and upper bounds around predictions."""
-        basis = self.conformity.basis(prediction, samples)
-        if self.symmetric:
-            q = self.high.upper(level)
-            return basis.bound(-q, "low"), basis.bound(q, "high")
-        tail = (1 - level) / 2
-        lower = basis.bound(self.low.lower(tail), "low")
-        upper = basis.bound(self.high.upper(1 - tail), "high")
-        return np.minimum(lower, upper), np.maximum(lower, upper)
-
-    def median(self, prediction, samples):
-        """Give the median: the base, moved by the median score."""
-        basis = self.conformity.basis(prediction, samples)
-        return basis.bound(0.0 if self.symmetric else self.high.quantile(0.5), "high")
-
-
-class _Data(NamedTuple):
-    """What is calibrated with."""
-
-    samples: Samples
-    observed: np.ndarray  # as rows of the samples
-    counted: np.ndarray  # which observations count
-    units: np.ndarray  # (n_sites,) unit of each site
-    part: np.ndarray  # (n_samples,) fold that left it out, -1 for none
 
 
 class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -259,7 +199,13 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             self.estimator_ = self.estimator
         else:  # first, so that what is wrong with X or y is told by the model that reads it
             self.estimator_ = clone(self.estimator).fit(X, y)
+        X, y = as_indexable(X), as_indexable(y)
         samples = read_samples(X)
+        if samples.n_sites < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs sites to leave out; got n_samples = "
+                f"{samples.n_sites} site."
+            )
         observed = read_target(X, y, samples)
         seen = observed[np.isfinite(observed)]
         if isinstance(self.lower_bound, str):
@@ -267,6 +213,11 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             self.lower_bound_ = 0.0 if len(seen) and seen.min() >= 0 else None
         else:
             self.lower_bound_ = check_number("lower_bound", self.lower_bound, none=True)
+        if self.conformity == "site" and not samples.has_series:
+            raise ValueError(
+                "`conformity`='site' divides by the spread of a site's predictions, and here a "
+                "site has one value. Use conformity='absolute'."
+            )
         self._quantiles = self._quantile_levels(levels)
         values, quantiles, part = self._left_out(X, y, samples, prefit)
         self._counted(X, samples, observed, values, quantiles, part, levels)
@@ -281,16 +232,18 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if quantiles is not None:
             counted &= np.isfinite(quantiles).all(axis=-1)
         counted &= scored_steps(X, samples, warmup=self.warmup, period=self.period)
-        units = np.arange(samples.n_sites)
+        # In an order that does not depend on that of the sites; a site drawn twice is one unit.
+        labels = samples.ids
         if self.unit == "region":
-            units = pd.factorize(read_regions(X, self.regions, type(self).__name__))[0]
+            labels = [str(r) for r in read_regions(X, self.regions, type(self).__name__)]
+        units = pd.factorize(np.asarray(labels, dtype=object), sort=True)[0]
         self.n_units_ = len(np.unique(units[samples.site_count(counted) > 0]))
         for level in levels:
             self._check_units(level)
-        data = _Data(samples, observed, counted, units, part)
+        data = LeftOut(samples, observed, counted, units, part)
         self.conformity_ = self.conformity
         if self.conformity == "auto":
-            self.conformity_table_ = self._compare_scores(values, quantiles, data, levels)
+            self.conformity_table_ = compare_scores(self, values, quantiles, data, levels)
             self.conformity_ = self.conformity_table_["interval_score"].idxmin()
         self._calibrations = self._calibrate(self.conformity_, values, quantiles, data)
         lower, upper = self._bounds(values, quantiles, samples, levels)
@@ -362,7 +315,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         quantiles = None
         if prefit:
             values, quantiles = self._predictions(self.estimator_, X, samples)
-            return values, quantiles, (samples.codes % _PARTS)
+            return values, quantiles, _deal(samples)
         folds = site_splits(self.cv, X, y, type(self).__name__)
         for number, (train, test) in enumerate(folds):
             model = clone(self.estimator).fit(take(X, train), take(y, train))
@@ -374,7 +327,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     quantiles = np.full((*samples.shape, found[1].shape[-1]), np.nan)
                 quantiles[test] = found[1]
         if len(folds) == 1:
-            part = np.where(part < 0, -1, samples.codes % _PARTS)
+            part = np.where(part < 0, -1, _deal(samples))
         return values, quantiles, part
 
     def _predictions(self, model, X, samples):
@@ -394,9 +347,9 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _calibrate(self, name, values, quantiles, data):
         """Calibrate a score; once for all levels, or for each with "cqr"."""
         if name != "cqr":
-            return {None: _Calibration.fit(name, values, data, self.symmetric)}
+            return {None: Calibration.fit(name, values, data, self.symmetric)}
         return {
-            level: _Calibration.fit(name, self._pair(quantiles, level), data, self.symmetric)
+            level: Calibration.fit(name, self._pair(quantiles, level), data, self.symmetric)
             for level in self._levels(self.confidence_level)
         }
 
@@ -404,60 +357,6 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """Give the two quantiles between which a share `level` lies."""
         ends = [self._quantiles.index(round(end, 10)) for end in ((1 - level) / 2, (1 + level) / 2)]
         return quantiles[..., ends]
-
-    def _compare_scores(self, values, quantiles, data, levels):
-        """Judge each score at the sites of one fold when calibrated with the others."""
-        self._check_parts(data, levels)
-        names = [name for name in SCORES if name != "cqr" or quantiles is not None]
-        if data.samples.n_sites == data.samples.shape[0] and data.samples.shape[1] == 1:
-            names.remove("site")  # one value has no spread
-        rows = {}
-        for name in names:
-            found = [
-                self._judge(name, values, quantiles, data, number, levels)
-                for number in np.unique(data.part[data.part >= 0])
-            ]
-            rows[name] = pd.concat(found).mean()
-        return pd.DataFrame(rows).T.rename_axis("conformity")
-
-    def _check_parts(self, data, levels):
-        """Raise if a level cannot be calibrated without the sites of one fold."""
-        needed = max(n_units_needed(level, self.symmetric) for level in levels)
-        for number in np.unique(data.part[data.part >= 0]):
-            others = data.samples.site_count(data.counted & (data.part != number)[:, None]) > 0
-            n_units = len(np.unique(data.units[others]))
-            if n_units < needed:
-                raise ValueError(
-                    f"`conformity`='auto' compares scores at the {self.unit}s of one fold after "
-                    f"calibrating with the others, of which there are {n_units} where {needed} "
-                    "are needed. Name a score, such as conformity='magnitude'."
-                )
-
-    def _judge(self, name, values, quantiles, data, number, levels):
-        """Give coverage, width and interval score per site of a fold, means over levels."""
-        inside = (data.part == number)[:, None]
-        others = data._replace(counted=data.counted & ~inside)
-        calibrations = self._calibrate(name, values, quantiles, others)
-        bounds = self._bounds(values, quantiles, data.samples, levels, calibrations)
-        samples, counted = data.samples, data.counted & inside
-        observed = np.where(counted, data.observed, np.nan)
-        mean = samples.site_mean(observed)[samples.codes, None]
-        spread = np.sqrt(samples.site_mean((observed - mean) ** 2))
-        usual = np.nanmedian(spread) if np.nanmedian(spread) > 0 else np.nanstd(observed) or 1.0
-        spread = np.maximum(spread, 0.1 * usual)  # or one dry site would decide
-        parts = []
-        for i, level in enumerate(levels):
-            lower, upper = bounds[0][..., i], bounds[1][..., i]
-            inside_bounds = np.where(counted, (observed >= lower) & (observed <= upper), np.nan)
-            width = np.where(counted, upper - lower, np.nan)
-            score = np.where(counted, interval_score(observed, lower, upper, level), np.nan)
-            table = {
-                "interval_score": samples.site_mean(score) / spread,
-                "coverage": samples.site_mean(inside_bounds),
-                "width": samples.site_mean(width) / spread,
-            }
-            parts.append(pd.DataFrame(table))
-        return sum(parts).dropna() / len(parts)
 
     # ------------------------------------------------------------------ predict
     def predict(self, X):
@@ -562,7 +461,8 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 if not found:
                     raise ValueError(
                         "conformity='cqr' was calibrated for the levels "
-                        f"{list(calibrations)}, not for {level:g}. List it in `confidence_level` and fit again."
+                        f"{list(calibrations)}, not for {level:g}. List it in "
+                        "`confidence_level` and fit again."
                     )
                 calibration, prediction = calibrations[found[0]], self._pair(quantiles, found[0])
             ends.append(
@@ -629,3 +529,9 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+def _deal(samples):
+    """Deal the sites of a single fold into parts, whatever their order."""
+    rank = pd.factorize(np.asarray(samples.ids, dtype=object), sort=True)[0]
+    return rank[samples.codes] % N_PARTS

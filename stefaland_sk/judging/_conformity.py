@@ -8,6 +8,7 @@ SCORES = ("absolute", "relative", "site", "magnitude", "cqr")
 # Nodes of the scale that is learned along the predicted flow: shares of the days, the sites
 # counting alike. More of them at the floods, where errors grow fastest.
 _NODES = np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995, 1.0])
+_SITES_PER_NODE = 10  # or the scale would follow the very errors that it is to be compared with
 _FLOOR = 0.05  # of a scale, relative to the typical one
 
 
@@ -46,6 +47,11 @@ class Conformity:
     def __init__(self, name):
         self.name = name
 
+    @property
+    def learns(self):
+        """Whether the scale follows from errors."""
+        return self.name == "magnitude"
+
     def fit(self, prediction, observed, counted, samples):
         """Learn what the scale has to learn.
 
@@ -68,7 +74,7 @@ class Conformity:
         self.typical_ = float(np.nanmean(samples.site_mean(size)))
         if not self.typical_ > 0:
             self.typical_ = 1.0
-        if self.name == "magnitude":
+        if self.learns:
             self._learn_scale(prediction, observed, counted, samples)
         return self
 
@@ -96,7 +102,7 @@ class Conformity:
     def _unit(self, prediction, samples):
         """Give the mean of what is predicted of each site, in which its flows are told."""
         floor = _FLOOR * self.typical_
-        if samples.shape[0] == samples.n_sites and samples.shape[1] == 1:
+        if not samples.has_series:
             return np.full(prediction.shape, self.typical_)  # one value has no mean of its own
         mean = samples.site_mean(np.abs(prediction))
         return (np.where(np.isnan(mean), self.typical_, mean) + floor)[samples.codes, None]
@@ -110,7 +116,12 @@ class Conformity:
         weight = 1.0 / np.bincount(site, minlength=samples.n_sites)[site]
         order = np.argsort(relative, kind="stable")
         share = np.cumsum(weight[order])
-        edges = np.unique(np.searchsorted(share, _NODES[1:-1] * share[-1]))
+        n_parts = min(len(np.unique(site)) // _SITES_PER_NODE, len(_NODES) - 1)
+        places = np.linspace(0, len(_NODES) - 1, max(n_parts, 1) + 1)
+        nodes = np.interp(places, np.arange(len(_NODES)), _NODES)
+        edges = np.searchsorted(share, nodes[1:-1] * share[-1])
+        flows = relative[order]
+        edges = np.unique(np.searchsorted(flows, flows[edges]))  # equal flows stay together
         parts = [part for part in np.split(order, edges) if len(part)]
 
         def average(values):

@@ -160,7 +160,8 @@ class CoverageReport:
 
     def __repr__(self):
         n_sites = self._table["site"].nunique()
-        return f"CoverageReport({n_sites} sites, levels {sorted(self._table['level'].unique())})"
+        levels = sorted(map(float, self._table["level"].unique()))
+        return f"CoverageReport({n_sites} sites, levels {levels})"
 
 
 def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmup=0, period=None):

@@ -4,12 +4,20 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from stefaland_sk._core import check_option
 from stefaland_sk.data import is_labelled, read_long, site_of_samples
 from stefaland_sk.judging._donors import DonorSelector
-from stefaland_sk.judging._samples import read_samples, read_target, take
+from stefaland_sk.judging._samples import (
+    as_indexable,
+    checked_table,
+    default_score,
+    read_samples,
+    read_target,
+    take,
+    variable_names,
+)
 from stefaland_sk.judging._transfer import Lenders
 
 
@@ -131,35 +139,33 @@ class DonorRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _read(self, X, y):
         """Check the form of X and y; give y in a form that can be taken apart."""
+        X, y = checked_table(self, X, reset=True), as_indexable(y)
         samples = read_samples(X)
         self.kind_ = "table" if samples.kind == "table" else "series"
-        if samples.kind == "table" and not hasattr(X, "site_ids"):
-            X = self._read_table(X, reset=True)
+        if self.kind_ == "series":
+            self.variable_names_ = variable_names(X)
+        elif isinstance(X, np.ndarray | pd.DataFrame):
             if y is None:
                 raise ValueError(
                     "DonorRegressor requires y to be passed, but the target y is None."
                 )
             y = column_or_1d(y, warn=True)
-            if len(y) != len(X):
-                raise ValueError(
-                    f"Found input variables with inconsistent numbers of samples: [{len(X)}, "
-                    f"{len(y)}]"
-                )
-            if y.dtype.kind in "OSU":
-                y = y.astype(np.float64)
+            check_consistent_length(X, y)
+            y = y.astype(np.float64) if y.dtype.kind in "OSU" else y
         values = samples.restore(read_target(X, y, samples))
         if np.isinf(values).any():
             raise ValueError("Input y contains infinity or a value too large for dtype('float64').")
         return X, values
 
-    def _read_table(self, X, *, reset):
-        """Check a plain table as scikit-learn does; keep its labels."""
-        values = validate_data(
-            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
-        if isinstance(X, pd.DataFrame):
-            return pd.DataFrame(values, index=X.index, columns=X.columns.map(str))
-        return values
+    def _compare(self, X):
+        """Raise unless X has the variables of sites with series that were seen in fit."""
+        there = variable_names(X)
+        missing = [name for name in self.variable_names_ if name not in there]
+        if missing:
+            raise ValueError(
+                f"X lacks {len(missing)} of the {len(self.variable_names_)} variables that this "
+                f"DonorRegressor was fitted on: {missing[:5]}. X has {there}."
+            )
 
     def _scales(self):
         """List what lending is scaled by."""
@@ -187,8 +193,9 @@ class DonorRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             raise ValueError(
                 f"This DonorRegressor was fitted on {known}, but X is of another kind."
             )
-        if samples.kind == "table" and not hasattr(X, "site_ids"):
-            X = self._read_table(X, reset=False)
+        X = checked_table(self, X, reset=False)
+        if self.kind_ == "series":
+            self._compare(X)
         selection = self.selector_.select(X)
         if self._lenders is None:
             return self._train_and_predict(X, samples, selection)
@@ -211,6 +218,23 @@ class DonorRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             part = take(X, rows)
             result[rows] = read_samples(part).rows(model.predict(part), "predict(X)")
         return samples.restore(result)
+
+    def score(self, X, y):
+        """Give the median NSE over sites, or R2 for a plain table.
+
+        Parameters
+        ----------
+        X : Panel, DataFrame or array-like
+            Sites.
+        y : array-like
+            Observed target; NaN = not observed.
+
+        Returns
+        -------
+        float
+            The score; 1 is perfect.
+        """
+        return default_score(self, X, y)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "selector_")

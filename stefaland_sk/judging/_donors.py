@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import site_of_samples
 from stefaland_sk.judging._features import kilometres, places, site_features, site_scaling
-from stefaland_sk.judging._samples import read_regions
+from stefaland_sk.judging._samples import checked_table, read_regions
 
 _WORDS = ("place", "random")
 
@@ -195,6 +195,8 @@ class DonorSelector(BaseEstimator):
         check_option("exclude", self.exclude, [None, "site", "region"])
         if isinstance(self.features, str):
             check_option("features", self.features, _WORDS)
+        if self._by_attributes():
+            X = checked_table(self, X, reset=True)
         self.donor_ids_ = site_of_samples(X).ids
         n_sites = len(self.donor_ids_)
         if self.n_donors is not None and self.n_donors > n_sites:
@@ -221,6 +223,10 @@ class DonorSelector(BaseEstimator):
             self._neighbours = NearestNeighbors(metric=metric).fit(self._rows)
         return self
 
+    def _by_attributes(self):
+        """Tell whether sites are compared by what is in X."""
+        return self.features is None or isinstance(self.features, list | tuple)
+
     def _is(self, word):
         """Tell whether sites are compared by this word."""
         return isinstance(self.features, str) and self.features == word
@@ -239,6 +245,8 @@ class DonorSelector(BaseEstimator):
             Positions, distances and a table.
         """
         check_is_fitted(self)
+        if self._by_attributes():
+            X = checked_table(self, X, reset=False)
         ids = site_of_samples(X).ids
         rows = self._read(X, len(ids))
         allowed = self._allowed(X, ids)
@@ -299,3 +307,8 @@ class DonorSelector(BaseEstimator):
             far, near = far[allowed[near]], near[allowed[near]]
         far = kilometres(far) if self._is("place") else far
         return near[:wanted], far[:wanted]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import validate_data
 
 from stefaland_sk._core import check_number
 from stefaland_sk.data import (
@@ -15,6 +17,7 @@ from stefaland_sk.data import (
     site_of_samples,
     steps_into_segment,
 )
+from stefaland_sk.metrics import median_per_site
 from stefaland_sk.model_selection._labels import labels_per_site
 
 
@@ -30,6 +33,11 @@ class Samples(NamedTuple):
     def n_sites(self):
         """Number of sites."""
         return len(self.ids)
+
+    @property
+    def has_series(self):
+        """Whether a site has more than one value."""
+        return self.shape[0] * self.shape[1] > self.n_sites
 
     def rows(self, values, name, n_more=0):
         """Check values that are aligned with the samples; give them as (n_samples, k, ...)."""
@@ -76,11 +84,51 @@ def read_samples(X):
     Samples
         Without any value yet.
     """
-    found = site_of_samples(X)
+    found = site_of_samples(as_indexable(X))
     if isinstance(X, Panel) and X.time is not None:
         return Samples("panel", found.codes, found.ids, (X.n_sites, X.n_times))
     kind = "long" if is_long(X) else "table"
     return Samples(kind, found.codes, found.ids, (len(found.codes), 1))
+
+
+def checked_table(estimator, X, *, reset):
+    """Check a plain table as scikit-learn does, keeping its labels; give any other X as it is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``feature_names_in_`` and ``n_features_in_`` if `reset`, is compared otherwise.
+    X : Panel, DataFrame or array-like
+        The samples.
+    reset : bool
+        True in ``fit``.
+
+    Returns
+    -------
+    Panel, DataFrame or ndarray
+        A plain table with numbers alone.
+    """
+    if isinstance(X, Panel) or is_long(X):
+        return X
+    values = validate_data(
+        estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
+    )
+    if isinstance(X, pd.DataFrame):
+        return pd.DataFrame(values, index=X.index, columns=X.columns.map(str))
+    return values
+
+
+def variable_names(X):
+    """List the variables of a panel or a long table."""
+    if isinstance(X, Panel):
+        return X.forcing_names + X.attribute_names
+    return list(map(str, X.columns))
+
+
+def as_indexable(values):
+    """Turn what is neither a frame nor a panel nor labelled into an array."""
+    labelled = isinstance(values, pd.DataFrame | pd.Series | Panel) or hasattr(values, "isel")
+    return values if labelled or values is None else np.asarray(values)
 
 
 def read_target(X, y, samples):
@@ -128,6 +176,16 @@ def take(values, rows):
     if hasattr(values, "isel"):  # xarray
         return values.isel({"site" if "site" in values.dims else values.dims[0]: rows})
     return np.asarray(values)[rows]
+
+
+def default_score(estimator, X, y):
+    """Score as regressors do here: median NSE over sites, or R2 of a plain table."""
+    samples = read_samples(X)
+    if samples.kind != "table":
+        return median_per_site("nse", warmup=getattr(estimator, "warmup", 0) or 0)(estimator, X, y)
+    target = read_target(X, y, samples)[:, 0]
+    observed = np.isfinite(target)
+    return r2_score(target[observed], np.asarray(estimator.predict(X)).ravel()[observed])
 
 
 def read_regions(X, regions, asker, *, needed=True):
