@@ -11,7 +11,7 @@ DOCS = Path(__file__).parent
 LAYERS = {
     "data": "Panels, targets and what belongs to them",
     "datasets": "Data to start from",
-    "model_selection": "Which sites train and which test",
+    "model_selection": "Which sites train and which test, and whether that is honest",
     "metrics": "Metrics per site, and scorers made of them",
     "estimators": "The models",
     "judging": "How far to trust a prediction",

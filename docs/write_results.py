@@ -1,7 +1,9 @@
 """Write the tables and figures of the results into the docs, from the CSV files only.
 
 A page holds a pair of comments, ``<!-- results: FILE.csv -->`` and ``<!-- results: end -->``;
-what stands between them is written anew from ``docs/results/FILE.csv``.
+what stands between them is written anew from ``docs/results/FILE.csv``. In place of ``results``:
+``printed`` puts scores beside what the papers print, ``costs`` tells what the models of a
+``FILE_runs.csv`` took, ``protocols`` gives one line per protocol.
 
 Usage: python docs/write_results.py [--check]
 """
@@ -12,13 +14,39 @@ from pathlib import Path
 
 import pandas as pd
 
-from stefaland_sk.benchmark import format_tables, read_results
+from stefaland_sk.benchmark import (
+    format_beside,
+    format_costs,
+    format_protocols,
+    format_tables,
+    read_results,
+)
 
 REPO = Path(__file__).resolve().parents[1]
 RESULTS = REPO / "docs" / "results"
 GUIDES = [REPO / "docs" / f"{name}.md" for name in ("pretraining", "finetuning", "judging")]
 PAGES = [REPO / "README.md", *GUIDES, RESULTS / "README.md"]
-BLOCK = re.compile(r"(<!-- results: (\S+\.csv) -->\n).*?(<!-- results: end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- (results|printed|costs|protocols): (\S+\.csv) -->\n).*?(<!-- \2: end -->)", re.DOTALL
+)
+
+
+def in_bold(text):
+    """Text whose headings are lines in bold: those of the page are the page's own."""
+    return re.sub(r"^#+ (.*)$", r"**\1**", text.strip(), flags=re.M)
+
+
+def block_of(kind, file):
+    """Markdown of one block."""
+    if kind == "results":
+        return tables_of(file)
+    if kind == "costs":
+        return in_bold(format_costs(pd.read_csv(RESULTS / file), markdown=True))
+    scores = read_results(RESULTS / file)
+    if kind == "protocols":
+        return in_bold(format_protocols(scores, markdown=True))
+    parts = (part for _, part in scores.groupby("protocol", sort=False))
+    return in_bold("\n\n".join(format_beside(part, markdown=True) for part in parts))
 
 
 def tables_of(file):
@@ -26,13 +54,7 @@ def tables_of(file):
     path = RESULTS / file
     columns = pd.read_csv(path, comment="#", nrows=0).columns
     if {"protocol", "site", "metric"} <= set(columns):
-        # Headings of the page are the page's own: a table only gets a line in bold.
-        return re.sub(
-            r"^#+ (.*)$",
-            r"**\1**",
-            format_tables(read_results(path), markdown=True).strip(),
-            flags=re.M,
-        )
+        return in_bold(format_tables(read_results(path), markdown=True))
     if {"protocol", "variable", "metric"} <= set(columns):
         table = by_variable(pd.read_csv(path, comment="#"))
     elif {"conformity", "level", "coverage"} <= set(columns):
@@ -73,7 +95,7 @@ def by_conformity(coverage):
 def renewed(page):
     """Text of a page with its blocks written anew."""
     return BLOCK.sub(
-        lambda found: f"{found[1]}\n{tables_of(found[2])}\n\n{found[3]}",
+        lambda found: f"{found[1]}\n{block_of(found[2], found[3])}\n\n{found[4]}",
         page.read_text(encoding="utf-8"),
     )
 

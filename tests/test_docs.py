@@ -94,11 +94,30 @@ def test_licences_on_the_page_on_encoders_are_those_of_the_entries():
         assert paper in entry.citation
 
 
+def test_code_of_the_page_on_splits_runs_from_top_to_bottom(monkeypatch):
+    text = (REPO / "docs" / "choosing_a_split.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "choosing_a_split.md", monkeypatch)
+    assert list(names["costs"]) == ["years", "sites", "both"]
+    assert names["costs"]["years"] > names["costs"]["both"]
+    assert names["w"][names["matched"]] < names["w"][names["random"]]
+    assert names["report"].ok
+
+
 @pytest.mark.slow
 def test_code_of_the_page_on_physics_runs(monkeypatch):
     text = (REPO / "docs" / "physics.md").read_text(encoding="utf-8")
     names = run_blocks(text, "physics.md", monkeypatch)
     assert names["series"]["swe"].shape == names["flow"].shape
+
+
+def test_code_of_the_page_on_the_benchmark_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "benchmark.md", monkeypatch)
+    assert set(names["results"].scores["model"]) == {"rain", "linear"}
+    assert set(names["later"].scores["protocol"]) == {"mine-other-years"}
+    assert (names["worst"]["difference"].diff().dropna() >= 0).all()
+    assert set(names["clay"].scores["metric"]) == {"observed", "predicted"}
 
 
 def test_code_from_real_data_is_that_of_the_script():

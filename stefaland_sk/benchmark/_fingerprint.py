@@ -61,6 +61,8 @@ def plain(value):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, BaseEstimator):
         return describe(value)
+    if isinstance(getattr(value, "digest", None), str):  # an encoder
+        return value.digest
     return joblib.hash(value)
 
 

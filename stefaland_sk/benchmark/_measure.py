@@ -2,7 +2,6 @@
 
 import sys
 import time
-import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from threadpoolctl import threadpool_limits
 
 from stefaland_sk.data import is_labelled
+
+from ._warnings import recorded_warnings
 
 
 class MeasuredRegressor(RegressorMixin, BaseEstimator):
@@ -69,6 +70,7 @@ class MeasuredRegressor(RegressorMixin, BaseEstimator):
             "fit_seconds": self.fit_seconds_ - inside,
             "fit_cpu_seconds": self.fit_cpu_seconds_ - inside_cpu,
             "predict_seconds": self.predict_seconds_,
+            "n_epochs": getattr(self.estimator_, "n_epochs_", None),
             "n_parameters": count_parameters(self.estimator_),
             "peak_memory_mib": peak_memory(),
         }
@@ -76,13 +78,9 @@ class MeasuredRegressor(RegressorMixin, BaseEstimator):
     @contextmanager
     def _watched(self):
         """Hold the number of threads and keep the warnings for the end of the run."""
-        with warnings.catch_warnings(record=True) as caught, threads_of(self.threads):
-            warnings.simplefilter("always")
+        with recorded_warnings() as caught, threads_of(self.threads):
             yield
-        for warning in caught:
-            entry = (warning.category, str(warning.message))
-            if entry not in self.warnings_:
-                self.warnings_.append(entry)
+        self.warnings_ += [entry for entry in dict.fromkeys(caught) if entry not in self.warnings_]
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import numpy as np
 
+from ._site_values import OVER_SITES, VALUES, score_over_sites
+
 
 class PartStore:
     """Folder of the finished folds of a run.
@@ -51,7 +53,7 @@ class FoldRecorder:
 
     Parameters
     ----------
-    scorers : SiteScorers
+    protocol : Protocol
         What is scored.
     store : PartStore
         Where parts are written.
@@ -65,8 +67,8 @@ class FoldRecorder:
         1 prints a line per fold.
     """
 
-    def __init__(self, scorers, store, paths, fold_of, head, verbose=0):
-        self.scorers = scorers
+    def __init__(self, protocol, store, paths, fold_of, head, verbose=0):
+        self.protocol = protocol
         self.store = store
         self.paths = paths
         self.fold_of = fold_of
@@ -75,9 +77,9 @@ class FoldRecorder:
 
     def __call__(self, estimator, X, y):
         """Score a fitted `MeasuredRegressor` on the sites held out."""
-        table = self.scorers.site_scores(estimator, X, y)
+        table = self.protocol.scorers().site_scores(estimator, X, y)
         fold = self.fold_of[X.site_ids[0]]
-        left_out = table["n_obs"] < self.scorers.rule.min_obs
+        left_out = self.protocol.too_few(table)
         scores = table.drop(columns="n_obs")
         part = {
             **self.head,
@@ -91,22 +93,30 @@ class FoldRecorder:
             "scores": {name: _listed(column) for name, column in scores.items()},
         }
         self.store.write(self.paths[fold], part)
-        medians = {name: _median(column) for name, column in scores.items()}
+        numbers = self._summary(scores)
         if self.verbose:
-            print(progress_line(part, medians), flush=True)
-        return medians
+            print(progress_line(part, numbers), flush=True)
+        return numbers
+
+    def _summary(self, scores):
+        """Give what `cross_validate` and the progress line show of a fold."""
+        if not self.protocol.target_per_site:
+            return {f"median {name}": _median(column) for name, column in scores.items()}
+        values = (scores[name].to_numpy() for name in VALUES)
+        observed, predicted = values
+        return {name: float(score_over_sites(name, observed, predicted)[0]) for name in OVER_SITES}
 
 
-def progress_line(part, medians):
+def progress_line(part, numbers):
     """Write what a finished fold came to."""
-    name = next(iter(medians))
+    name = next(iter(numbers))
     seconds = f"fit {part['fit_seconds']:.1f} s"
     if part["pretrain_seconds"]:
         seconds += f" after {part['pretrain_seconds']:.1f} s of pretraining"
     scored = part["n_sites"] - part["n_left_out"]
     return (
-        f"{part['model']:<14}seed {part['seed']}  fold {part['fold']:<4}{scored:>4} sites  "
-        f"median {name} {medians[name]:6.3f}  {seconds}"
+        f"{part['model']:<17}seed {part['seed']}  fold {part['fold']:<4}{scored:>4} sites  "
+        f"{name} {numbers[name]:6.3f}  {seconds}"
     )
 
 

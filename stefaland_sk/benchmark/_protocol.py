@@ -1,18 +1,21 @@
 """Protocols: what is compared, on which sites and days, as a value."""
 
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import check_number, check_option
-from stefaland_sk.data import Panel, align_target, keep_period, period_mask
+from stefaland_sk.data import Panel, align_site_target, align_target, keep_period, period_mask
 from stefaland_sk.metrics import get_metric, site_scorers
-from stefaland_sk.model_selection import LeaveRegionOut, camels_pub
+
+from ._site_values import SiteValues
 
 PERIODS = ("period", "fit_period", "score_period")
+LISTS = ("metrics", "seeds", "models", "hidden", *PERIODS)
+TASKS = ("streamflow", "streamflow_global", "soil_moisture", "soil_composition")
 
 
 class Fold(NamedTuple):
@@ -43,7 +46,7 @@ class Fold(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How models are compared: split, periods, metrics and seeds.
+    """How models are compared: data, split, periods, metrics, models and seeds.
 
     A protocol is a value: it holds no data and no model, and a changed one is made with
     ``dataclasses.replace``. The rules are enforced by `run`, for any estimator: days
@@ -73,6 +76,22 @@ class Protocol:
         Sites with fewer scored observations are left out, and counted.
     seeds : tuple of int
         Seeds of the models; each runs through all folds.
+    task : {"streamflow", "streamflow_global", "soil_moisture", "soil_composition"}
+        What is predicted; `make_models` makes the models of it. A protocol of your own for
+        models of your own may leave it as it is.
+    target_per_site : bool
+        Whether the target has one value per site, and no time. Metrics are taken over the sites
+        then, and warm-up, periods and `min_obs` do not count.
+    target : str or None
+        Column of y, where y holds several targets of a site.
+    hidden : tuple of str
+        Patterns of variables (``"clay*"``) that no model may see: what gives the target away.
+    data : str or None
+        Kind of data set that it is made for; see `load_data`.
+    models : tuple of str
+        Rows of the table, as named in `MODELS`.
+    baseline : str
+        Model that the others are compared with, site by site.
     source : str
         Where the protocol comes from.
 
@@ -101,10 +120,17 @@ class Protocol:
     sites: str | None = None
     min_obs: int = 100
     seeds: tuple = (0,)
+    task: str = "streamflow"
+    target_per_site: bool = False
+    target: str | None = None
+    hidden: tuple = ()
+    data: str | None = None
+    models: tuple = ()
+    baseline: str = "lstm"
     source: str = ""
 
     def __post_init__(self):
-        for name in ("metrics", "seeds", *PERIODS):
+        for name in LISTS:
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
@@ -120,6 +146,13 @@ class Protocol:
             _check_period(name, getattr(self, name))
         check_number("warmup", self.warmup, low=0, integer=True)
         check_number("min_obs", self.min_obs, low=1, integer=True)
+        check_option("task", self.task, list(TASKS))
+        periods = [name for name in PERIODS if getattr(self, name) is not None]
+        if self.target_per_site and periods:
+            raise ValueError(
+                f"A target with one value per site has no days: leave out {periods}, or set "
+                "target_per_site=False."
+            )
 
     def to_dict(self):
         """Give the protocol as plain values, for the record.
@@ -137,28 +170,47 @@ class Protocol:
 
         Returns
         -------
-        SiteScorers
-            They predict once and apply warm-up, period and least number of observations.
+        SiteScorers or SiteValues
+            They predict once. The former apply warm-up, period and least number of observations;
+            the latter, for a target with one value per site, keep observed and predicted values.
         """
+        if self.target_per_site:
+            return SiteValues()
         return site_scorers(
             *self.metrics, warmup=self.warmup, period=self.score_period, min_obs=self.min_obs
         )
+
+    def too_few(self, table):
+        """Tell which sites have too few observations to be scored.
+
+        Parameters
+        ----------
+        table : DataFrame of shape (n_sites, ...)
+            As from the scorers' ``site_scores``, with ``n_obs``.
+
+        Returns
+        -------
+        Series of bool of length n_sites
+            True where a site is left out.
+        """
+        return table["n_obs"] < (1 if self.target_per_site else self.min_obs)
 
     def take(self, X, y):
         """Take the sites and days of this protocol.
 
         Parameters
         ----------
-        X : Panel
-            All sites.
-        y : DataFrame, DataArray or array-like of shape (n_sites, n_times)
-            Target; NaN = not observed.
+        X : Panel or DataFrame
+            All sites; a plain table, one row per site, only for a target with one value per site.
+        y : DataFrame, DataArray, Series or array-like
+            Target of shape (n_sites, n_times); or, with one value per site, (n_sites,) or
+            (n_sites, n_targets). NaN = not observed.
 
         Returns
         -------
         X : Panel
-            The sites and days that take part.
-        y : DataFrame of shape (n_sites, n_times)
+            The sites, days and variables that take part.
+        y : DataFrame of shape (n_sites, n_times), or Series of length n_sites
             Their target.
 
         Raises
@@ -166,31 +218,60 @@ class Protocol:
         TypeError
             If X is not a Panel.
         ValueError
-            If X has no such sites or days.
+            If X has no such sites or days, or y no such column.
         """
+        if self.target_per_site and isinstance(X, pd.DataFrame):
+            X = Panel.from_table(X)
         if not isinstance(X, Panel):
             raise TypeError(
                 f"A benchmark needs a Panel with a target per site and day; X is of type "
                 f"{type(X).__name__}. Use `Panel.from_long(frame)` or `Panel.from_xarray(data)`."
             )
-        if X.time is None:
-            raise ValueError("A benchmark needs series; this panel holds attributes only.")
+        if X.time is None and not self.target_per_site:
+            raise ValueError(
+                "A benchmark needs series; this panel holds attributes only. For a target with one "
+                "value per site set target_per_site=True in the Protocol."
+            )
         if not X.site_ids.is_unique:
             twice = X.site_ids[X.site_ids.duplicated()][0]
             raise ValueError(f"The site {twice!r} is in X twice; a benchmark needs each once.")
-        y = X.label(align_target(y, X))
+        y = self._site_target(X, y) if self.target_per_site else X.label(align_target(y, X))
         if self.sites is not None:
             check_option("sites", self.sites, list(X.sites.columns))
             chosen = X.sites[self.sites].fillna(False).to_numpy(dtype=bool)
             if not chosen.any():
                 raise ValueError(f"No site of X has a true value in {self.sites!r}.")
             X, y = X[chosen], y[chosen]
+        if self.hidden:
+            X = X.keep_variables(
+                forcings=[name for name in X.forcing_names if not self._hides(name)],
+                attributes=[name for name in X.attribute_names if not self._hides(name)],
+            )
         if self.period is not None:
             X = X.sel_time(*self.period)
             y = y.loc[:, X.time]
         for name in ("fit_period", "score_period"):
-            period_mask(X.time, getattr(self, name) or (None, None), name)
+            if getattr(self, name) is not None:
+                period_mask(X.time, getattr(self, name), name)
         return X, y
+
+    def _hides(self, name):
+        """Tell whether models may not see a variable."""
+        return any(fnmatch(name, pattern) for pattern in self.hidden)
+
+    def _site_target(self, X, y):
+        """Give the target of sites as a Series."""
+        if self.target is not None and isinstance(y, pd.DataFrame):
+            check_option("target", self.target, list(y.columns))
+            y = y[self.target]
+        values = np.asarray(align_site_target(y, X), dtype=float)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            raise ValueError(
+                f"y has {values.shape[1]} columns; name one of them in `target` of the Protocol."
+            )
+        return pd.Series(values, index=X.site_ids, name=self.target)
 
     def fit_target(self, X, y):
         """Hide what must not be trained on.
@@ -199,12 +280,12 @@ class Protocol:
         ----------
         X : Panel
             Training sites.
-        y : DataFrame of shape (n_sites, n_times)
+        y : DataFrame of shape (n_sites, n_times), or Series of length n_sites
             Their target.
 
         Returns
         -------
-        DataFrame of shape (n_sites, n_times)
+        DataFrame of shape (n_sites, n_times), or Series of length n_sites
             The target, NaN outside the fit period.
         """
         if self.fit_period is None:
@@ -229,7 +310,7 @@ class Protocol:
         Raises
         ------
         ValueError
-            If a site is held out twice.
+            If a site is held out twice, or trained on and tested in the same days.
         """
         parts = list(self.cv.split(X, y))
         tested = np.concatenate([test for _, test in parts])
@@ -239,12 +320,29 @@ class Protocol:
                 f"The splitter holds out {site!r} more than once; in a benchmark each site is "
                 "tested once. Use `seeds` for repetitions."
             )
+        for train, test in parts:
+            self._check_apart(X, train, test)
         if hasattr(self.cv, "site_folds"):
             label_of = self.cv.site_folds(X, y)
             labels = [str(label_of.iloc[test[0]]) for _, test in parts]
         else:
             labels = [str(number) for number in range(len(parts))]
         return [Fold(label, *part) for label, part in zip(labels, parts, strict=True)]
+
+    def _check_apart(self, X, train, test):
+        """Raise if a site is trained on and tested in the same days."""
+        both = np.intersect1d(train, test)
+        if not len(both):
+            return
+        fit, score = self.fit_period, self.score_period
+        if fit and score and X.time is not None:
+            days = [period_mask(X.time, period, "period") for period in (fit, score)]
+            if not (days[0] & days[1]).any():
+                return
+        raise ValueError(
+            f"The splitter trains on {X.site_ids[both[0]]!r} and tests it in the same days; give a "
+            "`fit_period` and a `score_period` that do not overlap."
+        )
 
 
 def _check_period(name, period):
@@ -259,72 +357,3 @@ def _check_period(name, period):
     first, last = (None if day is None else pd.Timestamp(day) for day in period)
     if first is not None and last is not None and first > last:
         raise ValueError(f"`{name}` ends before it begins: {period!r}.")
-
-
-_PUR_SOURCE = (
-    "Regions: Feng et al. (2021), doi:10.1029/2021GL092999. Periods: Nearing et al. (2022), "
-    "doi:10.5194/hess-26-5493-2022."
-)
-
-_LONG = Protocol(
-    name="camels-us-pur",
-    cv=LeaveRegionOut(),
-    period=("1988-10-01", "2008-09-30"),
-    fit_period=("1999-10-01", "2008-09-30"),
-    score_period=("1989-10-01", "1999-09-30"),
-    sites="in_531",
-    min_obs=365,
-    source=_PUR_SOURCE,
-)
-
-#: The protocols that come with the library, by name.
-PROTOCOLS = MappingProxyType(
-    {
-        protocol.name: protocol
-        for protocol in (
-            Protocol(
-                name="synthetic-pur",
-                cv=LeaveRegionOut(),
-                source="Synthetic catchments; says nothing about real rivers.",
-            ),
-            _LONG,
-            replace(
-                _LONG,
-                name="camels-us-pub",
-                cv=camels_pub(),
-                source="Groups: the StefaLand paper. " + _PUR_SOURCE.split(". ", 1)[1],
-            ),
-            # Too short to part the years: what is tested is the place alone.
-            Protocol(name="short-pur", cv=LeaveRegionOut(), source=_PUR_SOURCE.split(" Per")[0]),
-        )
-    }
-)
-
-
-def choose_protocol(X):
-    """Choose the protocol that a record is long enough for.
-
-    Parameters
-    ----------
-    X : Panel
-        Sites of CAMELS-US, or of the same form.
-
-    Returns
-    -------
-    Protocol
-        "camels-us-pur" if the record spans its years, "short-pur" otherwise; all sites where
-        the site table does not tell the usual ones.
-
-    Examples
-    --------
-    >>> from stefaland_sk.datasets import make_catchments
-    >>> X, y = make_catchments(n_sites=6, n_years=2, n_regions=2, random_state=0)
-    >>> choose_protocol(X).name
-    'short-pur'
-    """
-    long = PROTOCOLS["camels-us-pur"]
-    first, last = map(pd.Timestamp, long.period)
-    if X.time[0] > first or X.time[-1] < last:
-        return PROTOCOLS["short-pur"]
-    known = "in_531" in X.sites and X.sites["in_531"].fillna(False).any()
-    return long if known else replace(long, sites=None)

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
-from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning
+from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning, check_option
 
 from ._fingerprint import code_digest, describe, digest, library_version, panel_digest
 from ._measure import MeasuredRegressor
@@ -21,9 +21,10 @@ SCORE_COLUMNS = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
 RUN_COLUMNS = [
     *("protocol", "model", "seed", "fold", "n_train", "n_labelled", "n_sites", "n_left_out"),
     *("pretrain_seconds", "pretrain_cpu_seconds", "fit_seconds", "fit_cpu_seconds"),
-    *("predict_seconds", "n_parameters", "peak_memory_mib"),
+    *("predict_seconds", "n_epochs", "n_parameters", "peak_memory_mib"),
     *("threads", "n_jobs", "date", "versions", "code", "command"),
 ]
+_RULES = ("metrics", "warmup", "period", "fit_period", "score_period", "min_obs")
 _CATEGORIES = {kind.__name__: kind for kind in (DataWarning, LeakageWarning, SplitWarning)}
 
 
@@ -60,6 +61,7 @@ def run(
     *,
     out,
     seeds=None,
+    only=None,
     n_jobs=1,
     threads=None,
     resume=True,
@@ -76,11 +78,13 @@ def run(
     ----------
     protocol : Protocol
         Split, periods, metrics and seeds.
-    X : Panel
+    X : Panel, or DataFrame
         Sites with attributes and forcing. Unlabelled sites outside the held-out part stay
-        in training, where pretraining reads them.
-    y : DataFrame, DataArray or array-like of shape (n_sites, n_times)
-        Target; NaN = not observed.
+        in training, where pretraining reads them. A plain table, one row per site, will do where
+        the target has one value per site.
+    y : DataFrame, DataArray, Series or array-like
+        Target of shape (n_sites, n_times), or (n_sites,) where the protocol's target has one
+        value per site; NaN = not observed.
     models : dict of str to estimator
         Unfitted regressors on panels, by the name that they have in the results; your own
         or those of `make_models`. Their ``random_state`` is set to the seed.
@@ -88,6 +92,8 @@ def run(
         Folder for ``results.csv``, ``runs.csv`` and the parts of unfinished runs.
     seeds : sequence of int, default=None
         Seeds; None takes the protocol's.
+    only : sequence of str, default=None
+        Labels of the folds to run; None runs all. Another call runs the others.
     n_jobs : int, default=1
         Folds that run at the same time. Another joblib backend is chosen with
         ``joblib.parallel_config``.
@@ -112,7 +118,7 @@ def run(
     TypeError
         If X is not a Panel.
     ValueError
-        If there are no models, or X does not fit the protocol.
+        If there are no models, X does not fit the protocol, or there is no such fold.
 
     Warns
     -----
@@ -142,7 +148,7 @@ def run(
         raise ValueError("`models` is empty; there is nothing to compare.")
     out = Path(out)
     X, y = protocol.take(X, y)
-    folds = protocol.folds(X, y)
+    folds = choose_folds(protocol.folds(X, y), only)
     threads = 1 if threads is None and n_jobs != 1 else threads
     store = PartStore(out / "parts")
     data_key = panel_digest(X, y)
@@ -167,9 +173,7 @@ def run(
             if todo:
                 fold_of = {X.site_ids[i]: fold.label for fold in todo for i in fold.test}
                 described = {**head, "model": name, "seed": int(seed)}
-                recorder = FoldRecorder(
-                    protocol.scorers(), store, paths, fold_of, described, verbose
-                )
+                recorder = FoldRecorder(protocol, store, paths, fold_of, described, verbose)
                 cross_validate(
                     MeasuredRegressor(model, protocol, threads),
                     X,
@@ -189,6 +193,15 @@ def run(
     return results
 
 
+def choose_folds(folds, only):
+    """Give the folds with the labels asked for; all if None."""
+    if only is None:
+        return folds
+    labels = [fold.label for fold in folds]
+    wanted = {check_option("only", str(label), labels) for label in only}
+    return [fold for fold in folds if fold.label in wanted]
+
+
 def _with_seed(model, seed):
     """Give a clone in which every ``random_state`` is the seed."""
     model = clone(model)
@@ -198,9 +211,8 @@ def _with_seed(model, seed):
 
 def _rules(protocol, X, model, data_key):
     """Collect what a fold's scores depend on, but for its sites."""
-    values = protocol.to_dict()
-    for name in ("name", "source", "seeds", "cv", "sites"):  # in the data and the folds
-        del values[name]
+    # All else is in the data and the folds, or does not matter.
+    values = {name: getattr(protocol, name) for name in _RULES}
     return [library_version(), values, describe(model), data_key]
 
 
@@ -253,8 +265,9 @@ def _join(parts):
         wide = pd.DataFrame(part["scores"], index=part["sites"], dtype=float)
         long = wide.rename_axis(index="site", columns="metric").stack(future_stack=True)
         pieces.append(long.rename("value").reset_index().assign(**same)[SCORE_COLUMNS])
-    runs = pd.DataFrame([{name: part[name] for name in RUN_COLUMNS} for part in parts])
-    runs["n_parameters"] = runs["n_parameters"].astype("Int64")
+    runs = pd.DataFrame([{name: part.get(name) for name in RUN_COLUMNS} for part in parts])
+    for name in ("n_epochs", "n_parameters"):
+        runs[name] = runs[name].astype("Int64")
     return BenchmarkResults(pd.concat(pieces, ignore_index=True), runs)
 
 

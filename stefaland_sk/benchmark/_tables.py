@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import check_option
-from stefaland_sk.metrics import METRICS, bootstrap_median
-
+from ._aggregate import aggregation_of, win_rate
 from ._run import SCORE_COLUMNS
 
 _TOLERANCE = 1e-3  # scores are kept to six digits
-_LABELS = {"pearson_r": "r"}
 
 
 def read_results(source):
@@ -80,6 +77,9 @@ def _check(table):
 def overall_table(results, *, baseline="lstm", metrics=None):
     """Give the medians over all sites, one row per model.
 
+    Of a target with one value per site, such as soil texture, metrics are taken over the sites
+    instead, and the win rate is by the absolute error.
+
     Parameters
     ----------
     results : DataFrame
@@ -119,41 +119,42 @@ def overall_table(results, *, baseline="lstm", metrics=None):
     model
     lstm         2        3  0.5
     """
-    results = _one_protocol(results)
-    metrics = _chosen(results, metrics)
+    results = one_protocol(results)
+    way = aggregation_of(results)
+    metrics = way.metrics(results, metrics)
     first = metrics[0]
     wins = win_rates(results, metric=first, baseline=baseline)
     rows = {}
     for model, part in results.groupby("model", sort=False):
-        sites = site_means(part)
-        scored = sites[first].notna()
-        interval = bootstrap_median(sites[first])
+        n_scored, n_sites = way.n_scored(part, first)
+        low, high = way.interval(part, first)
         rows[model] = {
             "n_seeds": part["seed"].nunique(),
-            "n_sites": int(scored.sum()),
-            "n_left_out": int((~scored).sum()),
-            **{metric: sites[metric].median() for metric in metrics},
-            "low": interval.low,
-            "high": interval.high,
+            "n_sites": n_scored,
+            "n_left_out": n_sites - n_scored,
+            **{metric: way.overall(part, metric) for metric in metrics},
+            "low": low,
+            "high": high,
             "win_rate": wins.get(model, np.nan),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="model")
 
 
-def fold_table(results, metric="nse"):
+def fold_table(results, metric=None):
     """Give the median over the sites of each fold, one row per model.
 
     Parameters
     ----------
     results : DataFrame
         Scores of one protocol. With several seeds each site first gets its mean over them.
-    metric : str, default="nse"
-        The metric.
+    metric : str, default=None
+        The metric; None takes the first one.
 
     Returns
     -------
     DataFrame of shape (n_models, n_folds + 1)
-        Medians per fold, and over the sites of all folds in ``all``. The number of
+        Medians per fold, and over the sites of all folds in ``all``; of targets with one value
+        per site, the metric over the sites. The number of
         sites scored, the greatest over the models, is in ``attrs["n_sites"]``.
 
     Raises
@@ -173,29 +174,68 @@ def fold_table(results, metric="nse"):
     >>> fold_table(pd.DataFrame(rows, columns=columns)).loc["lstm"].tolist()
     [0.4, 0.6, 0.5]
     """
-    results = _one_protocol(results)
-    (metric,) = _chosen(results, [metric])
-    sites = site_means(results)[metric].reset_index()
-    folds = _in_order(sites["fold"].unique())
-    models = list(results["model"].unique())
-    cells = sites.groupby(["model", "fold"])[metric]
-    table = cells.median().unstack("fold").reindex(index=models, columns=folds)
-    table["all"] = sites.groupby("model")[metric].median()
-    counts = cells.count().groupby("fold").max().reindex(folds)
-    whole = sites.groupby("model")[metric].count().max()
-    table.attrs["n_sites"] = {**counts.astype(int).to_dict(), "all": int(whole)}
-    return table.rename_axis(index="model", columns=None)
+    results = one_protocol(results)
+    way = aggregation_of(results)
+    (metric,) = way.metrics(results, None if metric is None else [metric])[:1]
+    folds = in_order(results["fold"].unique())
+    rows, counts = {}, dict.fromkeys([*folds, "all"], 0)
+    for model, part in results.groupby("model", sort=False):
+        parts = {**dict(tuple(part.groupby("fold"))), "all": part}
+        rows[model] = {fold: way.overall(of_fold, metric) for fold, of_fold in parts.items()}
+        for fold, of_fold in parts.items():
+            counts[fold] = max(counts[fold], way.n_scored(of_fold, metric)[0])
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(counts))
+    table.attrs["n_sites"] = counts
+    return table.rename_axis(index="model")
 
 
-def win_rates(results, *, metric="nse", baseline="lstm"):
+def protocol_table(results):
+    """Give one number per protocol and model: the first metric over all sites.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Scores of any number of protocols.
+
+    Returns
+    -------
+    DataFrame of shape (n_protocols, n_models)
+        NaN where a model was not run under a protocol. The metrics, by protocol, are in
+        ``attrs["metric"]``.
+
+    See Also
+    --------
+    overall_table : All numbers of one protocol.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> columns = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+    >>> rows = [(p, "lstm", 0, "1", "01", "nse", v) for p, v in [("k100", 0.4), ("k200", 0.6)]]
+    >>> protocol_table(pd.DataFrame(rows, columns=columns))["lstm"].to_dict()
+    {'k100': 0.4, 'k200': 0.6}
+    """
+    rows, metrics = {}, {}
+    for protocol, part in results.groupby("protocol", sort=False):
+        way = aggregation_of(part)
+        metrics[protocol] = way.metrics(part)[0]
+        models = part.groupby("model", sort=False)
+        rows[protocol] = {name: way.overall(own, metrics[protocol]) for name, own in models}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="protocol")
+    table.attrs["metric"] = metrics
+    return table
+
+
+def win_rates(results, *, metric=None, baseline="lstm"):
     """Tell at what share of the sites a model beats the baseline.
 
     Parameters
     ----------
     results : DataFrame
         Scores of one protocol. With several seeds each site first gets its mean over them.
-    metric : str, default="nse"
-        The metric compared.
+    metric : str, default=None
+        The metric compared; None takes the first one. Of targets with one value per site, the
+        absolute errors are compared.
     baseline : str, default="lstm"
         Model to beat.
 
@@ -224,19 +264,15 @@ def win_rates(results, *, metric="nse", baseline="lstm"):
     >>> win_rates(pd.DataFrame(rows, columns=columns)).to_dict()
     {'mine': 0.5}
     """
-    results = _one_protocol(results)
-    (metric,) = _chosen(results, [metric])
-    wide = site_means(results)[metric].unstack("model")
-    if baseline not in wide:
-        return pd.Series(dtype=float, name="win_rate")
-    scores = wide.apply(lambda column: _goodness(metric, column.to_numpy()))
-    rates = {}
-    for model in results["model"].unique():
-        both = scores[[model, baseline]].dropna() if model != baseline else []
-        if len(both):
-            ahead = both[model] - both[baseline]
-            rates[model] = float((ahead > 0).mean() + (ahead == 0).mean() / 2)
-    return pd.Series(rates, dtype=float, name="win_rate")
+    results = one_protocol(results)
+    way = aggregation_of(results)
+    (metric,) = way.metrics(results, None if metric is None else [metric])[:1]
+    scores = way.goodness(results, metric).unstack("model")
+    models = [model for model in results["model"].unique() if model != baseline]
+    if baseline not in scores:
+        models = []
+    rates = {model: win_rate(scores[model] - scores[baseline]) for model in models}
+    return pd.Series(rates, dtype=float, name="win_rate").dropna()
 
 
 def find_problems(results):
@@ -267,7 +303,7 @@ def find_problems(results):
     >>> find_problems(pd.DataFrame(rows, columns=columns))
     ['lstm: the median NSE 0.700 is above the median squared correlation 0.640: impossible.']
     """
-    results = _one_protocol(results)
+    results = one_protocol(results)
     problems = []
     index = ["model", "seed", "fold", "site"]
     wide = results.pivot(index=index, columns="metric", values="value")
@@ -293,140 +329,7 @@ def find_problems(results):
     return problems
 
 
-def format_tables(results, *, baseline="lstm", markdown=False):
-    """Write the tables of every protocol as text.
-
-    Parameters
-    ----------
-    results : DataFrame
-        Scores, as from `read_results`.
-    baseline : str, default="lstm"
-        Model that the others are compared with.
-    markdown : bool, default=False
-        Whether to write Markdown; otherwise aligned text.
-
-    Returns
-    -------
-    str
-        Medians over all sites with interval and win rate, and NSE, KGE and RMSE (those
-        that are there) per fold, with remarks on how to read them.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing in the results.
-
-    See Also
-    --------
-    overall_table, fold_table : The tables as data.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> columns = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
-    >>> rows = [("demo", "lstm", 0, f, f"0{f}", "nse", v) for f, v in [("1", 0.4), ("2", 0.6)]]
-    >>> text = format_tables(pd.DataFrame(rows, columns=columns))
-    >>> text.splitlines()[0]
-    'demo: median over the sites held out'
-    """
-    if results.empty:
-        raise ValueError("The results hold no score.")
-    blocks = []
-    for protocol, part in results.groupby("protocol", sort=False):
-        blocks += _blocks(protocol, part, baseline, markdown)
-    return "\n\n".join(blocks) + "\n"
-
-
-def _blocks(protocol, results, baseline, markdown):
-    """Write the tables of one protocol."""
-    metrics = _chosen(results, None)
-    overall = overall_table(results, baseline=baseline)
-    heading = f"{protocol}: median over the sites held out"
-    blocks = [f"## {heading}" if markdown else heading]
-    shown = overall.drop(columns=["n_seeds", "low", "high", "win_rate"]).astype(object)
-    place = list(shown.columns).index(metrics[0]) + 1
-    interval = [f"{a:.3f} to {b:.3f}" for a, b in zip(overall["low"], overall["high"], strict=True)]
-    shown.insert(place, "90 % interval", interval)
-    if overall["win_rate"].notna().any():
-        share = overall["win_rate"]
-        shown[f"better than {baseline}"] = ["" if v != v else f"{100 * v:.0f} %" for v in share]
-    blocks.append(_grid(shown, markdown))
-    for metric in [m for m in ("nse", "kge", "rmse") if m in metrics] or metrics[:1]:
-        table = fold_table(results, metric)
-        counts = table.attrs["n_sites"]
-        table = table.rename(columns={fold: f"{fold} (n={counts[fold]})" for fold in table})
-        title = f"Median {_title(metric)} per fold, with the number of sites"
-        blocks += [f"### {title}" if markdown else title, _grid(table, markdown)]
-    blocks.append(" ".join(_remarks(results, overall, metrics[0])))
-    problems = find_problems(results)
-    if problems:
-        blocks.append("\n".join(f"{'- ' if markdown else ''}PROBLEM: {p}" for p in problems))
-    return blocks
-
-
-def _remarks(results, overall, first):
-    """Say how the numbers were made."""
-    n_seeds = overall["n_seeds"].max()
-    if n_seeds > 1:
-        yield f"Scores of a site are means over {n_seeds} seeds; medians are over sites."
-    else:
-        yield f"One seed ({results['seed'].iloc[0]})."
-    yield (
-        f"The interval is of the median {_title(first)}, from a bootstrap over sites; it says "
-        "nothing of the spread over seeds, and is too narrow where sites are neighbours."
-    )
-    if overall["n_left_out"].any():
-        yield "Sites with too few observations are left out and counted."
-
-
-def _grid(table, markdown):
-    """Write a table as aligned text or as Markdown."""
-    header = [table.index.name or "", *(_LABELS.get(name, str(name)) for name in table.columns)]
-    rows = [[str(name), *map(_cell, row)] for name, row in zip(table.index, table.values)]  # noqa: B905
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-        for row in [header, *rows]
-    ]
-    if not markdown:
-        return "\n".join("  ".join(cells).rstrip() for cells in lines)
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [lines[0], rule, *lines[1:]])
-
-
-def _cell(value):
-    """Write one cell; whole numbers are counts."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | np.integer):
-        return str(value)
-    return "-" if value != value else f"{value:.3f}"
-
-
-def site_means(results):
-    """Mean over seeds: one row per (model, fold, site), one column per metric."""
-    index = ["model", "fold", "site"]
-    means = results.groupby([*index, "metric"], sort=False)["value"].mean()
-    return means.unstack("metric")
-
-
-def _goodness(metric, values):
-    """Turn values into scores of which the greater is the better."""
-    return METRICS[metric].to_score(values) if metric in METRICS else values
-
-
-def _title(metric):
-    """Name a metric in a heading."""
-    return metric.upper() if len(metric) <= 4 else metric
-
-
-def _chosen(results, metrics):
-    """Give the metrics asked for; all, in their order, if none are."""
-    there = list(results["metric"].unique())
-    return there if metrics is None else [check_option("metric", m, there) for m in metrics]
-
-
-def _one_protocol(results):
+def one_protocol(results):
     """Raise unless all scores are of one protocol."""
     names = list(results["protocol"].unique())
     if len(names) != 1:
@@ -437,6 +340,6 @@ def _one_protocol(results):
     return results
 
 
-def _in_order(folds):
+def in_order(folds):
     """Sort labels of folds, numbers by their value."""
     return sorted(folds, key=lambda f: (0, int(f), "") if f.isdigit() else (1, 0, f))

@@ -8,6 +8,7 @@ from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
 from stefaland_sk.data._pet import day_length, extraterrestrial_radiation, hargreaves_pet
+from stefaland_sk.data._places import find_places
 from stefaland_sk.data._report import PanelReport
 from stefaland_sk.data._samples import SampleSites, is_labelled, site_of_samples
 from stefaland_sk.data._scaling import PanelScaler, ScalerBuilder
@@ -43,6 +44,7 @@ __all__ = [
     "dealt_at_random",
     "discharge_from_runoff",
     "extraterrestrial_radiation",
+    "find_places",
     "find_segments",
     "get_variable_set",
     "hargreaves_pet",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from stefaland_sk.data._finding import Finding, at_sites, count, first_of, number, some
+from stefaland_sk.data._places import find_places
 from stefaland_sk.data._plausible import attribute_values, forcing_values, outside_forcing
 from stefaland_sk.data._schema import target_derived
 from stefaland_sk.data._segments import dealt_at_random
@@ -182,20 +183,19 @@ def crossed_temperatures(panel, facts, records):
 
 def twins(panel, facts, records):
     """Find sites that are one site under two identifiers."""
-    place = _coordinates(panel)
-    if place is not None:
-        known = place.notna().all(axis=1)
-        same = (place.round(6).duplicated(keep=False) & known).to_numpy()
-        if same.any():
-            yield Finding(
-                severity="warning",
-                kind="duplicate site",
-                site=first_of(panel, same),
-                n=int(same.sum()),
-                message=f"{count(int(same.sum()), 'site')} share their coordinates with "
-                f"another ({some(panel, same)}). Is one site there twice? Then a split may put "
-                "it on both sides.",
-            )
+    place = find_places(panel)
+    known = place.notna().all(axis=1)
+    same = (place.round(6).duplicated(keep=False) & known).to_numpy()
+    if same.any():
+        yield Finding(
+            severity="warning",
+            kind="duplicate site",
+            site=first_of(panel, same),
+            n=int(same.sum()),
+            message=f"{count(int(same.sum()), 'site')} share their coordinates with "
+            f"another ({some(panel, same)}). Is one site there twice? Then a split may put "
+            "it on both sides.",
+        )
     same = repeated(facts.digest)
     if same.any() and panel.n_times >= 2:
         yield Finding(
@@ -206,15 +206,6 @@ def twins(panel, facts, records):
             message=f"{count(int(same.sum()), 'site')} have exactly the forcing of another "
             f"({some(panel, same)}): one site twice, or one grid cell for both.",
         )
-
-
-def _coordinates(panel):
-    """Give the coordinates, from the site table or the attributes, or None."""
-    for table in (panel.sites, panel.attributes):
-        for pair in (["lat", "lon"], ["latitude", "longitude"], ["gauge_lat", "gauge_lon"]):
-            if set(pair) <= set(table.columns):
-                return table[pair].apply(lambda column: column.astype(float))
-    return None
 
 
 def repeated(digest):

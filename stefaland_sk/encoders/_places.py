@@ -3,30 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from stefaland_sk.data import find_places
+
 _CELL = 0.1  # degrees
-_NAMES = {"lat": ("lat", "gauge_lat", "latitude"), "lon": ("lon", "gauge_lon", "longitude")}
-
-
-def find_places(panel):
-    """Look up where the sites of a panel lie, in its site table or else among its attributes.
-
-    Parameters
-    ----------
-    panel : Panel
-        Any sites.
-
-    Returns
-    -------
-    DataFrame of shape (n_sites, 2)
-        Latitude ``lat`` and longitude ``lon`` [deg], NaN where unknown.
-    """
-    places = pd.DataFrame(np.nan, index=panel.site_ids, columns=list(_NAMES))
-    tables = (panel.sites, panel.attributes)
-    for column, names in _NAMES.items():
-        for table, name in ((table, name) for table in tables for name in names if name in table):
-            places[column] = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
-            break
-    return places
 
 
 def round_places(places, n_sites):

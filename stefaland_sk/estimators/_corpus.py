@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import check_number
-from stefaland_sk.data import ScalerBuilder, Segments, find_segments
+from stefaland_sk.data import ScalerBuilder, Segments, find_places, find_segments
 from stefaland_sk.data._lazy import BLOCK_BYTES, sites_per_block
-from stefaland_sk.encoders._places import find_places
 
 _GIB = 2**30
 # Blocks are what shards are made of: small, so that many far sites come together in a shard.

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from stefaland_sk._core import check_option
 
+_ADAPTERS = ("feedforward", "bottleneck", "moe", "conv", "attention")  # "gated" is noresconn
 _FROM_SCRATCH = {"encoder_init": "random", "trainable": "all", "encoder_lr": 1.0}
 _PLAIN = {"adapter": "none", "residual": False}
 
@@ -18,7 +19,7 @@ class PaperRow:
     ----------
     estimator : str
         Class that it is a choice of parameters of: "StefaLandRegressor" (or one of its
-        presets, such as `StefaLandStreamflow`) or "LSTMRegressor".
+        presets, such as `StefaLandStreamflow`), "LSTMRegressor" or "HBVStreamflow".
     parameters : Mapping
         What the row changes of the class's defaults.
     source : str
@@ -114,6 +115,42 @@ PAPER_ROWS = MappingProxyType(
             head="linear",
             **_PLAIN,
         ),
+        **{
+            f"adapter_{name}": _row(
+                "adapters, figure of the appendix",
+                "As noResConn, by another adapter; raw inputs nowhere else. The residual adapter "
+                "is that of resConn.",
+                residual=False,
+                adapter=name,
+            )
+            for name in _ADAPTERS
+        },
+        "lstm_hbv": _row(
+            "LSTM-HBV1.1, table of the hybrids",
+            "One LSTM on forcing and attributes gives the parameters of HBV.",
+            estimator="HBVStreamflow",
+            parameterization="lstm",
+        ),
+        "resconn_hbv": _row(
+            "StefaLand - resConn-HBV1.1, table of the hybrids",
+            "The network of resConn gives the parameters of HBV.",
+            estimator="HBVStreamflow",
+            residual=True,
+        ),
+        "noresconn_hbv": _row(
+            "StefaLand - noResConn-HBV1.1, table of the hybrids",
+            "The network of noResConn, with its gated adapter, gives the parameters of HBV.",
+            estimator="HBVStreamflow",
+            residual=False,
+            adapter="gated",
+        ),
+        "ablation_hbv": _row(
+            "StefaLand - Ablation-resConn-HBV1.1, table of the hybrids",
+            "That of resConn on a frozen encoder of random weights gives the parameters of HBV.",
+            estimator="HBVStreamflow",
+            residual=True,
+            encoder_init="random",
+        ),
         "alphaearth_lstm": _row(
             "AlphaEarth + LSTM",
             "The site's embedding beside the forcing of each day, in place of attributes.",
@@ -170,6 +207,8 @@ _PAPER_TASKS = {
         **{"lr": 1.2, "batch_size": 128, "max_epochs": 50, "d_hidden": 128, "dropout": 0.3},
     },
 }
+# What HBV has not: it predicts in mm/d, and flow is not negative.
+_NOT_OF_HBV = ("target_scale", "lower_bound")
 # The LSTM of the streamflow tables is one published before, with settings of its own.
 _PAPER_LSTM = {
     **{"lr": 1.0, "batch_size": 100, "max_epochs": 300, "d_hidden": 256, "dropout": 0.5},
@@ -204,8 +243,9 @@ def paper_row(name, task="streamflow", *, settings="ours"):
 
     See Also
     --------
-    StefaLandRegressor : Takes them, but those of the row "lstm".
+    StefaLandRegressor : Takes them, but those of the row "lstm" and of the hybrids.
     LSTMRegressor : Takes those of the row "lstm".
+    HBVStreamflow : Takes those of the hybrids, ``"lstm_hbv"`` and the like.
 
     Notes
     -----
@@ -227,4 +267,6 @@ def paper_row(name, task="streamflow", *, settings="ours"):
     if check_option("settings", settings, ["ours", "paper"]) == "paper":
         published = name == "lstm" and task.startswith("streamflow")
         parameters |= _PAPER_TRAINING | (_PAPER_LSTM if published else _PAPER_TASKS[task])
+        if row.estimator == "HBVStreamflow":
+            parameters = {k: v for k, v in parameters.items() if k not in _NOT_OF_HBV}
     return parameters

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
 
+from stefaland_sk.data import find_places
 from stefaland_sk.encoders import StefaLandEncoder
-from stefaland_sk.encoders._places import find_places
 from stefaland_sk.estimators._corpus import Corpus
 from stefaland_sk.estimators._corpus_batches import CorpusDataset, Hider
 from stefaland_sk.estimators._pretraining_names import (

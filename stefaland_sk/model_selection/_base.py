@@ -1,5 +1,6 @@
 """What the splitters over sites share: the rules of who trains and who is tested."""
 
+import inspect
 import warnings
 from abc import abstractmethod
 from typing import NamedTuple
@@ -58,12 +59,30 @@ class SiteSplitter(BaseCrossValidator):
         TypeError
             If X is an xarray object.
         """
+        for _, train, test in self.named_folds(X, y, groups):
+            yield train, test
+
+    def named_folds(self, X, y=None, groups=None):
+        """Generate the folds as `split` does, each with the label that is held out.
+
+        Parameters
+        ----------
+        X, y, groups
+            As for `split`.
+
+        Yields
+        ------
+        label : object
+            What is held out: a region, the number of a fold or cluster.
+        train, test : ndarray of int
+            Positions of samples.
+        """
         plan = self._plan(X, y, groups, warn=True)
         codes = np.asarray(plan.samples.codes)
         for label in plan.held_out:
             inside = plan.labels == label
             tested = inside if self.unlabelled == "test" else inside & plan.labelled
-            yield np.flatnonzero(~inside[codes]), np.flatnonzero(tested[codes])
+            yield label, np.flatnonzero(~inside[codes]), np.flatnonzero(tested[codes])
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Give the number of folds.
@@ -134,7 +153,7 @@ class SiteSplitter(BaseCrossValidator):
                 f"No site of {self._noun} {listed(skipped)} has an observed target: there is "
                 "nothing to test, so it makes no fold and its sites stay in training.",
                 SplitWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return Plan(samples, labels, held_out, labelled)
 
@@ -158,22 +177,54 @@ class SiteSplitter(BaseCrossValidator):
             )
 
 
-def _samples(X, y, asker):
-    """Find the site of each sample, and which sites have an observed target."""
+class LeavePartOut(SiteSplitter):
+    """Base of the splitters that hold out one named part after the other, all or `only` some."""
+
+    def _chosen(self, labels, testable):
+        """Give the parts asked for."""
+        if self.only is None:
+            return super()._chosen(labels, testable)
+        wanted = list(self.only) if _is_list(self.only) else [self.only]
+        unknown = [label for label in wanted if label not in labels]
+        if unknown or not wanted:
+            raise ValueError(
+                f"`only` names {self._noun}s that X does not have: {unknown}. Its {self._noun}s "
+                f"are {listed(labels, limit=20)}."
+            )
+        empty = [label for label in wanted if label not in testable]
+        if empty:
+            raise ValueError(
+                f"`only` names {listed(empty)}, where no site has an observed target: there is "
+                'nothing to test. Leave it out of `only`, or set unlabelled="test" to predict.'
+            )
+        return list(dict.fromkeys(wanted))
+
+    def _names_parts(self):
+        return self.only is not None
+
+
+def samples_of(X, asker):
+    """Find the site of each sample; the copies of a site (in a bootstrapped panel) are one."""
     if type(X).__module__.partition(".")[0] == "xarray":
         raise TypeError(
             f"{asker} cannot split an xarray {type(X).__name__}: scikit-learn would not slice it "
             "along its sites. Use `Panel.from_xarray(dataset)` as X; y may stay a DataArray."
         )
     samples = site_of_samples(X)
+    if samples.ids.is_unique:
+        return samples
+    codes, ids = pd.factorize(samples.ids)
+    return SampleSites(codes[samples.codes], ids, samples.table[~samples.ids.duplicated()])
+
+
+def _samples(X, y, asker):
+    """Find the site of each sample, and which sites have an observed target."""
+    samples = samples_of(X, asker)
     if y is not None:
         _check_length(y, len(samples.codes), "y")
     labelled = is_labelled(X, y)
-    if not samples.ids.is_unique:  # a bootstrapped panel: the copies of a site stay together
-        codes, ids = pd.factorize(samples.ids)
-        table = samples.table[~samples.ids.duplicated()]
-        samples = SampleSites(codes[samples.codes], ids, table)
-        labelled = np.bincount(codes, weights=labelled) > 0
+    if len(labelled) != len(samples.ids):  # copies of a site stay together
+        labelled = np.bincount(samples.codes, weights=labelled) > 0
     return samples, labelled
 
 
@@ -186,7 +237,70 @@ def _check_length(values, n_samples, name):
         )
 
 
+def sites_among(samples, part):
+    """Give the sites, as positions, that some of the samples belong to."""
+    there = np.zeros(len(samples.ids), dtype=bool)
+    there[samples.codes[part]] = True
+    return np.flatnonzero(there)
+
+
+def check_splitter(cv, name, asker):
+    """Raise a TypeError unless `cv` is a splitter, or give it back."""
+    if isinstance(cv, type) or not (hasattr(cv, "split") and hasattr(cv, "get_n_splits")):
+        raise TypeError(
+            f"`{name}` of {asker} must be a splitter, such as SiteKFold(5) or LeaveRegionOut(). "
+            f"Got {cv!r}."
+        )
+    return cv
+
+
+def named_folds(cv, X, y=None, groups=None):
+    """Generate label, train and test of each fold of any splitter, numbered if it has no names."""
+    if hasattr(cv, "named_folds"):
+        yield from cv.named_folds(X, y, groups)
+        return
+    for number, (train, test) in enumerate(cv.split(X, y, groups)):
+        yield number, np.asarray(train), np.asarray(test)
+
+
+def short_repr(cv):
+    """Write a splitter with the parameters that differ from their defaults, tables by their size.
+
+    Parameters
+    ----------
+    cv : splitter
+        Any.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    given = []
+    for name, parameter in inspect.signature(type(cv)).parameters.items():
+        value = getattr(cv, name, parameter.default)
+        if value is not parameter.default and repr(value) != repr(parameter.default):
+            given.append(f"{name}={_short(value)}")
+    return f"{type(cv).__name__}({', '.join(given)})"
+
+
+def _short(value):
+    """Write the value of a parameter in a few characters."""
+    if hasattr(value, "split") and hasattr(value, "get_n_splits"):
+        return short_repr(value)
+    text = " ".join(repr(value).split())
+    if len(text) < 60 and not isinstance(value, pd.DataFrame | pd.Series):
+        return text
+    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
+    return f"<{type(value).__name__}{size}>"
+
+
 def listed(labels, limit=5):
     """Write labels for a message, a few if there are many."""
     text = ", ".join(repr(label) for label in labels[:limit])
     return text if len(labels) <= limit else f"{text} and {len(labels) - limit} more"
+
+
+def _is_list(value):
+    """Tell a list of labels from a single one."""
+    return hasattr(value, "__iter__") and not isinstance(value, str)

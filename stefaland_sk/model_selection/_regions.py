@@ -1,11 +1,11 @@
 """Hold out whole regions."""
 
 from stefaland_sk._core import check_option
-from stefaland_sk.model_selection._base import SiteSplitter, listed
+from stefaland_sk.model_selection._base import LeavePartOut
 from stefaland_sk.model_selection._labels import is_mapping, labels_of_groups, labels_per_site
 
 
-class LeaveRegionOut(SiteSplitter):
+class LeaveRegionOut(LeavePartOut):
     """Hold out one region after the other: the test of unseen regions (PUR).
 
     All sites of a region, with all their days, are tested together by a model
@@ -103,30 +103,3 @@ class LeaveRegionOut(SiteSplitter):
                 "Leave one of them out."
             )
         return labels_of_groups(groups, samples)
-
-    def _chosen(self, labels, testable):
-        """Give the regions asked for."""
-        if self.only is None:
-            return super()._chosen(labels, testable)
-        wanted = list(self.only) if _is_list(self.only) else [self.only]
-        unknown = [region for region in wanted if region not in labels]
-        if unknown or not wanted:
-            raise ValueError(
-                f"`only` names regions that X does not have: {unknown}. Its regions are "
-                f"{listed(labels, limit=20)}."
-            )
-        empty = [region for region in wanted if region not in testable]
-        if empty:
-            raise ValueError(
-                f"`only` names {listed(empty)}, where no site has an observed target: there is "
-                'nothing to test. Leave it out of `only`, or set unlabelled="test" to predict.'
-            )
-        return list(dict.fromkeys(wanted))
-
-    def _names_parts(self):
-        return self.only is not None
-
-
-def _is_list(value):
-    """Tell a list of regions from a single one."""
-    return hasattr(value, "__iter__") and not isinstance(value, str)

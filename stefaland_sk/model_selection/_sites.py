@@ -124,44 +124,65 @@ class SiteKFold(SiteSplitter):
         units = np.array(samples.ids, dtype=object)
         if groups is not None:
             units = labels_of_groups(groups, samples)
-        return self._deal(units, labelled)
+        return deal(units, labelled, self.n_splits, as_generator(self.random_state), self.shuffle)
 
-    def _deal(self, units, labelled):
-        """Deal units of sites, that stay together, to the emptiest fold each."""
-        names, unit = _order_of_appearance(units)
-        n_sites = np.bincount(unit)
-        n_labelled = np.bincount(unit, weights=labelled)
-        self._check_number_of_units(n_labelled, n_sites)
-        order = np.arange(len(names))
-        if self.shuffle:
-            # From a fixed order, so that the order of X does not matter.
-            order = np.array(sorted(order, key=lambda i: str(names[i])))
-            order = _generator(self.random_state).permutation(order)
-        # Large units first, as the last ones even out the folds.
-        order = order[np.lexsort((-n_sites[order], -n_labelled[order]))]
-        fold_of = np.empty(len(names), dtype=int)
-        if (n_sites == 1).all():  # the loop below would deal them in turn, too
-            fold_of[order] = np.arange(len(order)) % self.n_splits
-            return fold_of[unit].astype(object)
-        load = np.zeros((self.n_splits, 2))
-        for i in order:
-            # A labelled unit goes where few are labelled, any other where few sites are.
-            by = (load[:, 1], load[:, 0]) if n_labelled[i] else (load[:, 1],)
-            fold_of[i] = np.lexsort(by)[0]
-            load[fold_of[i]] += n_labelled[i], n_sites[i]
+
+def deal(units, labelled, n_splits, generator=None, shuffle=True):
+    """Deal units of sites, that stay together, to the emptiest fold each.
+
+    Parameters
+    ----------
+    units : ndarray of object of shape (n_sites,)
+        What each site belongs to.
+    labelled : ndarray of bool of shape (n_sites,)
+        Which sites have an observed target.
+    n_splits : int
+        Number of folds.
+    generator : Generator or RandomState, default=None
+        Shuffles the units; not read without `shuffle`.
+    shuffle : bool, default=True
+        Whether to shuffle them first.
+
+    Returns
+    -------
+    ndarray of object of shape (n_sites,)
+        Fold of each site, from 0.
+    """
+    names, unit = _order_of_appearance(units)
+    n_sites = np.bincount(unit)
+    n_labelled = np.bincount(unit, weights=labelled)
+    _check_number_of_units(n_splits, n_labelled, n_sites)
+    order = np.arange(len(names))
+    if shuffle:
+        # From a fixed order, so that the order of X does not matter.
+        order = np.array(sorted(order, key=lambda i: str(names[i])))
+        order = generator.permutation(order)
+    # Large units first, as the last ones even out the folds.
+    order = order[np.lexsort((-n_sites[order], -n_labelled[order]))]
+    fold_of = np.empty(len(names), dtype=int)
+    if (n_sites == 1).all():  # the loop below would deal them in turn, too
+        fold_of[order] = np.arange(len(order)) % n_splits
         return fold_of[unit].astype(object)
+    load = np.zeros((n_splits, 2))
+    for i in order:
+        # A labelled unit goes where few are labelled, any other where few sites are.
+        by = (load[:, 1], load[:, 0]) if n_labelled[i] else (load[:, 1],)
+        fold_of[i] = np.lexsort(by)[0]
+        load[fold_of[i]] += n_labelled[i], n_sites[i]
+    return fold_of[unit].astype(object)
 
-    def _check_number_of_units(self, n_labelled, n_sites):
-        """Raise unless each fold can have something to test."""
-        n_useful = int((n_labelled > 0).sum())
-        if self.n_splits <= n_useful:
-            return
-        grouped = len(n_sites) < n_sites.sum()
-        what = "groups of sites" if grouped else "sites"
-        raise ValueError(
-            f"`n_splits`={self.n_splits} is greater than the number of {what} with an observed "
-            f"target: {n_useful} of {len(n_sites)}. Use fewer folds."
-        )
+
+def _check_number_of_units(n_splits, n_labelled, n_sites):
+    """Raise unless each fold can have something to test."""
+    n_useful = int((n_labelled > 0).sum())
+    if n_splits <= n_useful:
+        return
+    grouped = len(n_sites) < n_sites.sum()
+    what = "groups of sites" if grouped else "sites"
+    raise ValueError(
+        f"`n_splits`={n_splits} is greater than the number of {what} with an observed "
+        f"target: {n_useful} of {len(n_sites)}. Use fewer folds."
+    )
 
 
 def _order_of_appearance(values):
@@ -171,8 +192,15 @@ def _order_of_appearance(values):
     return list(position), codes
 
 
-def _generator(random_state):
+def as_generator(random_state):
     """Give a generator; None is fresh and, unlike scikit-learn's, not the global one."""
     if random_state is None or isinstance(random_state, np.random.Generator):
         return np.random.default_rng(random_state)
     return check_random_state(random_state)
+
+
+def seed_of(random_state):
+    """Draw a whole number from a seed or a generator, for those who take nothing else."""
+    generator = as_generator(random_state)
+    draw = getattr(generator, "integers", None) or generator.randint
+    return int(draw(2**31 - 1))

@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from stefaland_sk.benchmark import DEMO_MODELS, PROTOCOLS, _cli, read_results
+from stefaland_sk.benchmark import DEMO_MODELS, PROTOCOLS, _cli, _demo, _options, read_results
 
 SMALL = {"n_sites": 6, "n_years": 2, "n_regions": 2, "unlabelled": 0.1, "random_state": 0}
 
@@ -14,7 +14,7 @@ SMALL = {"n_sites": 6, "n_years": 2, "n_regions": 2, "unlabelled": 0.1, "random_
 @pytest.fixture
 def command(monkeypatch, capsys):
     """Run a command on small catchments; give its exit code, output and errors."""
-    monkeypatch.setattr(_cli, "_SYNTHETIC", SMALL)
+    monkeypatch.setattr(_demo, "SYNTHETIC", SMALL)
     monkeypatch.setattr("warnings.showwarning", None)  # put back after the test
 
     def call(*arguments):
@@ -80,7 +80,7 @@ def test_demo_takes_a_list_of_sites(command, tmp_path, shared_data):
 def test_other_years_bring_their_own_warm_up():
     words = ["demo", "--fit-period", "1981-10-01", "1995-09-30", "--sites", "all"]
     options = _cli.make_parser().parse_args(words)
-    protocol = _cli._adapt(PROTOCOLS["camels-us-pur"], options)
+    protocol = _options.adapt(PROTOCOLS["camels-us-pur"], options, ["quick"])
     assert protocol.period == ("1980-10-01", "1999-09-30")
     assert protocol.name == "camels-us-pur-quick-all-fit1981-10-01to1995-09-30"
 
@@ -155,7 +155,7 @@ def test_an_interrupted_demo_says_where_its_work_is(command, tmp_path, monkeypat
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_cli, "run", interrupt)
+    monkeypatch.setattr(_options, "run", interrupt)
     code, _, errors = command("demo", "--out", str(tmp_path), "--jobs", "1")
     assert code == 130
     assert errors == f"stopped; finished folds stay in {tmp_path}\n"

@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from stefaland_sk.benchmark import PROTOCOLS, Protocol, choose_protocol
+from stefaland_sk.benchmark import (
+    GROUPS,
+    PROTOCOLS,
+    DonorSplit,
+    OtherYears,
+    Protocol,
+    choose_protocol,
+    get_protocols,
+)
+from stefaland_sk.benchmark._models import models_of
 from stefaland_sk.datasets import load_camels_us, make_catchments
 from stefaland_sk.model_selection import LeaveRegionOut
 
@@ -28,9 +37,56 @@ def test_the_periods_of_camels_pur_are_those_of_the_literature():
     assert first == pd.Timestamp(protocol.score_period[0])
 
 
-def test_every_protocol_can_tell_whether_a_table_is_possible():
+def test_every_protocol_of_streamflow_can_tell_whether_a_table_is_possible():
     for protocol in PROTOCOLS.values():
-        assert {"nse", "pearson_r"} <= set(protocol.metrics)
+        if protocol.task.startswith("streamflow"):
+            assert {"nse", "pearson_r"} <= set(protocol.metrics)
+
+
+def test_every_protocol_names_rows_that_can_be_made_and_where_it_comes_from():
+    for protocol in PROTOCOLS.values():
+        assert set(protocol.models) <= set(models_of(protocol.task))
+        assert protocol.baseline in protocol.models or protocol.name.startswith("short")
+        assert protocol.source
+        assert protocol.data
+
+
+def test_groups_hold_protocols():
+    for name, members in GROUPS.items():
+        assert [protocol.name for protocol in get_protocols(name)] == list(members)
+    assert len(get_protocols("all")) == len(PROTOCOLS)
+    assert get_protocols("camels-us-pub") == [PROTOCOLS["camels-us-pub"]]
+    with pytest.raises(ValueError, match="`protocol` must be one of"):
+        get_protocols("camels")
+
+
+def test_a_site_may_be_trained_on_and_tested_in_other_years_only(catchments):
+    X, y = catchments
+    years = {"fit_period": ("2001-10-01", None), "score_period": (None, "2001-09-30")}
+    (fold,) = Protocol(name="p", cv=OtherYears(), **years).folds(X, y)
+    assert (len(fold.train), len(fold.test)) == (9, 8)
+    overlapping = years | {"score_period": (None, "2001-10-01")}
+    for periods in ({}, overlapping, {"fit_period": years["fit_period"]}):
+        with pytest.raises(ValueError, match=r"trains on '\d+' and tests it in the same days"):
+            Protocol(name="p", cv=OtherYears(), **periods).folds(X, y)
+
+
+def test_each_target_is_predicted_from_the_sites_most_like_it(catchments):
+    X, y = catchments
+    folds = Protocol(name="p", cv=DonorSplit(3, n_targets=4)).folds(X, y)
+    unlabelled = np.flatnonzero(y.isna().all(axis=1))
+    assert len(folds) == 4
+    for fold in folds:
+        assert fold.label == X.site_ids[fold.test[0]]
+        assert len(fold.train) == 3
+        assert not set(fold.train) & {*fold.test, *unlabelled}
+    everyone = Protocol(name="p", cv=DonorSplit(None)).folds(X, y)
+    assert len(everyone) == 8
+    assert {len(fold.train) for fold in everyone} == {7}
+    drawn = Protocol(name="p", cv=DonorSplit(3, features="random")).folds(X, y)
+    assert any(list(a.train) != list(b.train) for a, b in zip(folds, drawn, strict=False))
+    with pytest.raises(ValueError, match="n_donors"):
+        DonorSplit(0)
 
 
 def test_fit_target_hides_the_other_days(catchments):

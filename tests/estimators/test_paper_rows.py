@@ -25,6 +25,8 @@ def make(name, make_transformer, **changes):
     given = {}
     if row.estimator != "LSTMRegressor":
         given["encoder"] = embeddings() if row.needs_encoder else make_transformer()
+    if row.estimator == "HBVStreamflow":
+        given["n_members"] = 2
     parameters = paper_row(name) | TINY | changes | given
     return getattr(estimators, row.estimator)(**parameters)
 
@@ -54,6 +56,10 @@ def test_what_each_row_is_made_of(fitted):
     linear = {"probe", "transformer"}
     for name, model in models.items():
         module = model.net_.module_
+        if PAPER_ROWS[name].estimator == "HBVStreamflow":
+            assert (model.encoder_ is None) == (name == "lstm_hbv")
+            assert model.variant == "1.1p"
+            continue
         if name == "lstm":
             continue
         head = module.head

@@ -38,3 +38,31 @@ def target(panel):
 def names(panel):
     """Turn positions of a panel into one string of site identifiers."""
     return lambda positions: " ".join(panel.site_ids[positions])
+
+
+@pytest.fixture
+def landscape():
+    """Thirty sites in three kinds of land, at places along three rivers; attributes with a gap."""
+    rng = np.random.default_rng(0)
+    kind = np.repeat([0, 1, 2], 10)
+    ids = [f"{i:03d}" for i in range(30)]
+    centre = np.array([[0.0, 5.0], [10.0, 0.0], [-10.0, -5.0]])[kind]
+    table = pd.DataFrame(centre + rng.normal(size=(30, 2)), index=ids, columns=["wet", "warm"])
+    table["dull"] = 1.0
+    table.loc["004", "warm"] = np.nan
+    sites = pd.DataFrame({"lat": 40.0 + 2 * kind, "lon": np.tile(np.arange(10) / 10, 3)}, index=ids)
+    sites["kind"] = kind
+    time = pd.date_range("2000-10-01", periods=4)
+    return Panel(table, rng.random((30, 4, 1)), time=time, forcing_names=["prcp"], sites=sites)
+
+
+@pytest.fixture
+def years():
+    """Six sites in three regions with ninety days, and a target; site "e" has none at first."""
+    sites = pd.DataFrame({"region": list("xxyyzz")}, index=list("abcdef"))
+    time = pd.date_range("2001-01-01", periods=90)
+    forcing = np.random.default_rng(0).random((6, 90, 1))
+    X = Panel(None, forcing, time=time, forcing_names=["prcp"], sites=sites)
+    y = X.label(2 * forcing[:, :, 0])
+    y.loc["e", :"2001-02-28"] = np.nan
+    return X, y
