@@ -54,9 +54,10 @@ class HybridRegressor(StefaLandRegressor):
     dynamic : sequence of str or "auto", default="auto"
         Parameters with a value for each day. "auto" takes the model's: beta, k0 and betaet in
         HBV 1.1p, beta in 1.0, none in the bucket.
-    static_pool : {"last", "mean", "network"}, default="last"
-        What the other parameters follow from: the hidden state of the window's last day, the mean
-        over its days, or a network of its own on the attributes alone.
+    static_pool : {"mean", "last", "network"}, default="mean"
+        What the other parameters follow from: the mean of the hidden states over the window's days,
+        that of its last day (as in the published programs), or a network of its own on the
+        attributes alone.
     dynamic_dropout : float, default=0.0
         Probability, in training only, that a dynamic parameter of a site is static.
     encoder_init : {"pretrained", "random", "none"}, default="pretrained"
@@ -77,21 +78,22 @@ class HybridRegressor(StefaLandRegressor):
         tokens stand in for the others.
     d_hidden : int, default=64
         Width of adapter and LSTM.
-    dropout : float, default=0.4
+    dropout : float, default=0.2
         Dropout rate of adapter and head.
-    attribute_noise : float, default=0.0
+    attribute_noise : float, default=0.5
         Standard deviation of the noise added to the scaled attributes of each training
         window. With few sites it keeps the network from knowing them by their
         attributes, which helps at places unlike them.
     attribute_dropout : float, default=0.0
         Share of the attributes hidden from the network in each training window.
-    feature_noise : float, default=0.0
+    feature_noise : float or "auto", default="auto"
         Standard deviation of the noise on the standardised features, the same on all days
         of a training window. It does for features what `attribute_noise` does for attributes.
+        "auto" is 1 where the head reads attributes as well, and 0 elsewhere.
         An encoder that is trained gets `attribute_noise` on its own inputs, and none on features.
-    window : int, default=730
+    window : int, default=365
         Days of a training window.
-    warmup : int, default=365
+    warmup : int, default=180
         Days at the beginning of each window that fill the stores, without gradient through the
         physics. `score` leaves out the same number.
     loss : str, default="auto"
@@ -101,9 +103,9 @@ class HybridRegressor(StefaLandRegressor):
         Unit of the target, and of predictions. None takes the model's, ``spec_.target[1]``.
         Runoff may be given as discharge, such as "m3/s": X must then have the ``area`` [km2]
         of each site among its attributes or in its site table.
-    batch_size : int, default=64
+    batch_size : int, default=32
         Windows per update.
-    lr : float, default=3e-3
+    lr : float, default=1e-2
         Peak learning rate of the one-cycle schedule.
     weight_decay : float, default=0.0
         Of AdamW.
@@ -111,8 +113,9 @@ class HybridRegressor(StefaLandRegressor):
         "adadelta" with ``lr=1.0, lr_schedule="constant"`` is what the paper's programs use.
     lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         How the learning rate goes: up to `lr` and down; down from it; or `lr` throughout.
-    max_epochs : int, default=20
-        Passes over the records, for the head.
+    max_epochs : int or "auto", default="auto"
+        Passes over the records, for the head. "auto" takes as many as make about 1,600 updates,
+        from 4 to 20.
     max_minutes : float, default=None
         Stop the head's training after the epoch in which this is exceeded.
     early_stopping : bool or "auto", default="auto"
@@ -258,7 +261,7 @@ class HybridRegressor(StefaLandRegressor):
         physics="hbv_1.1p",
         n_members="auto",
         dynamic="auto",
-        static_pool="last",
+        static_pool="mean",
         dynamic_dropout=0.0,
         encoder_init="pretrained",
         adapter="auto",
@@ -267,20 +270,20 @@ class HybridRegressor(StefaLandRegressor):
         encoder_lr=0.1,
         min_coverage=0.5,
         d_hidden=64,
-        dropout=0.4,
-        attribute_noise=0.0,
+        dropout=0.2,
+        attribute_noise=0.5,
         attribute_dropout=0.0,
-        feature_noise=0.0,
-        window=730,
-        warmup=365,
+        feature_noise="auto",
+        window=365,
+        warmup=180,
         loss="auto",
         target_unit=None,
-        batch_size=64,
-        lr=3e-3,
+        batch_size=32,
+        lr=1e-2,
         weight_decay=0.0,
         optimizer="adamw",
         lr_schedule="one_cycle",
-        max_epochs=20,
+        max_epochs="auto",
         max_minutes=None,
         early_stopping="auto",
         validation_fraction=0.1,

@@ -58,7 +58,7 @@ def test_what_each_row_is_made_of(fitted):
         module = model.net_.module_
         if PAPER_ROWS[name].estimator == "HBVStreamflow":
             assert (model.encoder_ is None) == (name == "lstm_hbv")
-            assert model.variant == "1.1p"
+            assert model.physics == "hbv_1.1p"
             continue
         if name == "lstm":
             continue
