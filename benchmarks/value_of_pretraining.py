@@ -15,6 +15,8 @@ basin. What differs is the encoder:
     ablation_scratch   resconn whose encoder is trained with the head, from random weights
     probe              one linear layer on the pretrained features
     probe_random       one linear layer on the features of the encoder that was never trained
+    lstm_hbv, resconn_hbv, noresconn_hbv, ablation_hbv
+                       the same networks, but they give HBV 1.1p its parameters
 
 Settings are the estimators' defaults but for those below. Finished folds are kept in --out; a call
 that was stopped goes on.
@@ -28,7 +30,7 @@ from pathlib import Path
 import torch
 from _results import RESULTS
 
-from stefaland_sk import LSTMRegressor, StefaLandStreamflow
+from stefaland_sk import HBVStreamflow, LSTMRegressor, StefaLandStreamflow
 from stefaland_sk.benchmark import PROTOCOLS, format_tables, run
 from stefaland_sk.benchmark._pretrained import CachedTransformer
 from stefaland_sk.datasets import load_camels_us
@@ -39,6 +41,7 @@ FORCINGS = ["prcp", "srad", "tmax", "tmin", "vp"]
 ROWS = (
     *("lstm", "resconn", "ablation_frozen", "lstm_matched", "noresconn", "noresconn_random"),
     *("probe", "probe_random", "ablation_scratch"),
+    *("lstm_hbv", "resconn_hbv", "noresconn_hbv", "ablation_hbv"),
 )
 # The estimators' defaults but for these, which were chosen inside training folds. Regions unlike
 # those of the training ask for fewer updates and more noise than gauged neighbours.
@@ -50,6 +53,8 @@ HEAD = {
 COMMON = {"early_stopping": False, "precision": "bf16"}
 # Where the head sees the attributes themselves, features need not tell it the site.
 FEATURES = {"dropout": 0.1, "feature_noise": 1.0}
+# HBV has its own windows and rates, those of `HBVStreamflow`; its network has the same noise.
+HYBRID = {"pur": {"attribute_noise": 0.5}, "pub": {"attribute_noise": 0.2}}
 ENCODER = {"patch": 4, "max_epochs": 10, "precision": "bf16"}
 
 
@@ -57,14 +62,17 @@ def make_models(names, folder, split, target_scale=None):
     """Make the rows, by name."""
     common = {**HEAD[split], **COMMON, "target_scale": target_scale}
 
+    # Encoders are shared by the rows of a fold and seed, and so are their features.
+    encoder = CachedTransformer(str(folder), cache=str(folder / "features"), **ENCODER)
+
     def stefaland(**params):
-        # Encoders are shared by the rows of a fold and seed, and so are their features.
-        encoder = CachedTransformer(str(folder), cache=str(folder / "features"), **ENCODER)
         return StefaLandStreamflow(encoder, **{**common, **params})
 
     def make(name):
         if name == "lstm":
             return LSTMRegressor(**common)
+        if name.endswith("_hbv"):
+            return HBVStreamflow(encoder, **paper_row(name), **HYBRID[split], **COMMON)
         row, untrained, _ = name.partition("_random")
         params = paper_row(row) | FEATURES | ({"encoder_init": "random"} if untrained else {})
         if name.startswith(("noresconn", "probe")):

@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -47,6 +48,29 @@ class PartStore:
             os.fsync(stream.fileno())
         os.replace(unfinished, path)
 
+    def write_predictions(self, path, X, predicted):
+        """Write what was predicted in one fold beside its scores."""
+        path = self.predictions_path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
+        with unfinished.open("wb") as stream:
+            values = np.asarray(predicted, dtype=np.float32)
+            np.savez(stream, sites=np.asarray(X.site_ids, dtype=str), predicted=values)
+        os.replace(unfinished, path)
+
+    def read_predictions(self, path):
+        """Give what was predicted in one fold, or None if it is not there or not whole."""
+        try:
+            with np.load(self.predictions_path(path), allow_pickle=False) as file:
+                return file["predicted"]
+        except (OSError, ValueError, KeyError, BadZipFile):
+            return None
+
+    @staticmethod
+    def predictions_path(path):
+        """Give the file of a part's predictions."""
+        return Path(path).with_suffix(".npz")
+
 
 class FoldRecorder:
     """Scorer that writes the scores of each site of its fold before it gives the medians.
@@ -65,15 +89,18 @@ class FoldRecorder:
         What every part of this run says of itself: protocol, model, seed, versions.
     verbose : int
         1 prints a line per fold.
+    keep_predictions : bool
+        Whether predictions are written beside the scores.
     """
 
-    def __init__(self, protocol, store, paths, fold_of, head, verbose=0):
+    def __init__(self, protocol, store, paths, fold_of, head, verbose=0, keep_predictions=False):
         self.protocol = protocol
         self.store = store
         self.paths = paths
         self.fold_of = fold_of
         self.head = head
         self.verbose = verbose
+        self.keep_predictions = keep_predictions
 
     def __call__(self, estimator, X, y):
         """Score a fitted `MeasuredRegressor` on the sites held out."""
@@ -92,6 +119,8 @@ class FoldRecorder:
             "sites": list(table.index),
             "scores": {name: _listed(column) for name, column in scores.items()},
         }
+        if self.keep_predictions:  # first, so that no part is there without them
+            self.store.write_predictions(self.paths[fold], X, estimator.predicted_)
         self.store.write(self.paths[fold], part)
         numbers = self._summary(scores)
         if self.verbose:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
@@ -14,16 +15,21 @@ from sklearn.model_selection import cross_validate
 from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning, check_option
 
 from ._fingerprint import code_digest, describe, digest, library_version, panel_digest
-from ._measure import MeasuredRegressor
+from ._measure import Given, MeasuredRegressor
 from ._parts import FoldRecorder, PartStore
 
 SCORE_COLUMNS = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+_SECONDS = (
+    *("pretrain_seconds", "pretrain_cpu_seconds", "fit_seconds", "fit_cpu_seconds"),
+    "predict_seconds",
+)
 RUN_COLUMNS = [
     *("protocol", "model", "seed", "fold", "n_train", "n_labelled", "n_sites", "n_left_out"),
-    *("pretrain_seconds", "pretrain_cpu_seconds", "fit_seconds", "fit_cpu_seconds"),
-    *("predict_seconds", "n_epochs", "n_parameters", "peak_memory_mib"),
+    *_SECONDS,
+    *("n_epochs", "n_parameters", "peak_memory_mib"),
     *("threads", "n_jobs", "date", "versions", "code", "command"),
 ]
+MEAN_OF = ", mean of "  # in the names of mean predictions of several seeds
 _RULES = ("metrics", "warmup", "period", "fit_period", "score_period", "min_obs")
 _CATEGORIES = {kind.__name__: kind for kind in (DataWarning, LeakageWarning, SplitWarning)}
 
@@ -67,6 +73,7 @@ def run(
     resume=True,
     verbose=0,
     command="",
+    keep_predictions=False,
 ):
     """Cross-validate models under a protocol and keep the scores of every site.
 
@@ -107,6 +114,10 @@ def run(
         1 prints a line per fold.
     command : str, default=""
         How the run was called; kept in ``runs.csv``.
+    keep_predictions : bool, default=False
+        Whether to keep what is predicted at the sites held out, in `out`. Of a model with
+        several seeds the mean of their predictions is then scored as well, as a model of
+        its own: "lstm, mean of 3" beside "lstm".
 
     Returns
     -------
@@ -160,7 +171,7 @@ def run(
         "code": code_digest(),
         "command": command,
     }
-    taken = []
+    taken, of_seeds = [], {}
     for seed in protocol.seeds if seeds is None else seeds:
         for name, model in models.items():
             model = _with_seed(model, seed)
@@ -169,11 +180,19 @@ def run(
                 fold.label: str(store.path(name, seed, fold.label, _key(rules, X, fold)))
                 for fold in folds
             }
-            todo = [f for f in folds if not resume or store.read(paths[f.label]) is None]
+            todo = [
+                fold
+                for fold in folds
+                if not resume
+                or store.read(paths[fold.label]) is None
+                or (keep_predictions and store.read_predictions(paths[fold.label]) is None)
+            ]
             if todo:
                 fold_of = {X.site_ids[i]: fold.label for fold in todo for i in fold.test}
                 described = {**head, "model": name, "seed": int(seed)}
-                recorder = FoldRecorder(protocol, store, paths, fold_of, described, verbose)
+                recorder = FoldRecorder(
+                    protocol, store, paths, fold_of, described, verbose, keep_predictions
+                )
                 cross_validate(
                     MeasuredRegressor(model, protocol, threads),
                     X,
@@ -185,12 +204,35 @@ def run(
                 )
             parts = [store.read(paths[fold.label]) for fold in folds]
             # A part may be taken from a run under another name.
-            taken += [{**part, "protocol": protocol.name} for part in parts]
+            parts = [{**part, "protocol": protocol.name} for part in parts]
+            taken += parts
+            for fold, part in zip(folds, parts, strict=True):
+                path = paths[fold.label]
+                of_seeds.setdefault((name, fold.label), (fold, []))[1].append((part, path))
             _show_warnings(name, parts)
             _warn_of_other_code(name, parts)
             results = _join(taken)
             _write(results, out)
+    if keep_predictions:
+        means = [
+            _mean_over_seeds(protocol, X, y, fold, parts, store)
+            for fold, parts in of_seeds.values()
+            if len(parts) > 1
+        ]
+        results = _join(taken + means)
+        _write(results, out)
     return results
+
+
+def _mean_over_seeds(protocol, X, y, fold, parts, store):
+    """Score the mean of what several seeds of a model predict in a fold: one more part."""
+    predicted = np.mean([store.read_predictions(path) for _, path in parts], axis=0)
+    table = protocol.scorers().site_scores(Given(predicted), X[fold.test], y.iloc[fold.test])
+    parts = [part for part, _ in parts]
+    costs = {name: sum(part[name] for part in parts) for name in _SECONDS}
+    scores = {metric: table[metric].tolist() for metric in parts[0]["scores"]}
+    name = f"{parts[0]['model']}{MEAN_OF}{len(parts)}"
+    return {**parts[0], **costs, "model": name, "scores": scores}
 
 
 def choose_folds(folds, only):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ._aggregate import aggregation_of, win_rate
-from ._run import SCORE_COLUMNS
+from ._run import MEAN_OF, SCORE_COLUMNS
 
 _TOLERANCE = 1e-3  # scores are kept to six digits
 
@@ -316,8 +316,9 @@ def find_problems(results):
                     f"{model}: the median NSE {nse:.3f} is above the median squared correlation "
                     f"{squared:.3f}: impossible."
                 )
-    every = set(wide.index.droplevel("model"))
-    for model in results["model"].unique():
+    models = [m for m in results["model"].unique() if MEAN_OF not in m]
+    every = set(wide.loc[models].index.droplevel("model"))
+    for model in models:
         missing = every - set(wide.loc[model].index)
         if missing:
             seed, fold, site = min(missing)
