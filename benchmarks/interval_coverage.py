@@ -1,6 +1,6 @@
 """How many observations intervals hold in regions that nothing was learned from.
 
-    python benchmarks/coverage.py [--data ../shared/data/camels_us] [--model lstm]
+    python benchmarks/interval_coverage.py [--data ../shared/data/camels_us] [--model lstm]
 
 Each region of CAMELS-US is held out in turn. The intervals of its basins are calibrated by leaving
 out the other regions in turn, so that nothing of the region is known: not to the model, not to
@@ -119,7 +119,7 @@ def main():
         table,
         "Coverage and width of intervals at basins of regions held out, per site",
         command=(
-            f"benchmarks/coverage.py --model {options.model} --fit-period {fit} "
+            f"benchmarks/interval_coverage.py --model {options.model} --fit-period {fit} "
             f"--score-period {score}"
         ),
         packages=["torch", "scikit-learn"],
