@@ -213,8 +213,8 @@ def main():
                 rows.to_csv(done, mode="a", header=table is None, index=False)
                 print(rows.to_string(index=False, header=False), flush=True)
     table = pd.read_csv(done, dtype={"region": str})
-    order = {name: place for place, name in enumerate(SETTINGS)}
-    table = table.sort_values(["setting", "seed", "left_out"], key=lambda c: c.map(order).fillna(c))
+    table["order"] = table["setting"].map(list(SETTINGS).index)
+    table = table.sort_values(["order", "seed", "left_out", "region"]).drop(columns="order")
     write_results(
         options.output or RESULTS / f"choose_defaults_{options.split}.csv",
         table,
@@ -227,7 +227,18 @@ def main():
             "64 units; encoders pretrained without both regions; not all settings have all pairs"
         ],
     )
-    print(table.groupby("setting", sort=False)[["nse", "kge"]].mean().round(3).to_string())
+    print(beside(table).round(3).to_string())
+
+
+def beside(table, baseline="lstm"):
+    """Give the mean scores of each setting, and by how much it beats one where both were run."""
+    key = ["left_out", "seed", "region"]
+    base = table[table["setting"] == baseline].set_index(key)["nse"]
+    ahead = table.set_index(key)["nse"] - base.reindex(pd.MultiIndex.from_frame(table[key]))
+    table = table.assign(ahead=ahead.to_numpy())
+    columns = {"n": ("nse", "size"), "nse": ("nse", "mean"), "kge": ("kge", "mean")}
+    means = {"ahead": ("ahead", "mean"), "cpu_seconds": ("cpu_seconds", "mean")}
+    return table.groupby("setting", sort=False).agg(**columns, **means)
 
 
 if __name__ == "__main__":
