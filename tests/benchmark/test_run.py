@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from stefaland_sk import LinearComparator, StefaLandStreamflow
 from stefaland_sk._core import DataWarning
-from stefaland_sk.benchmark import make_models, read_results, run
+from stefaland_sk.benchmark import find_problems, make_models, read_results, run
 from stefaland_sk.benchmark._pretrained import CachedTransformer
 from stefaland_sk.metrics import site_scores
 
@@ -291,3 +291,41 @@ def test_a_damaged_encoder_is_made_anew(catchments, small_encoder, tmp_path):
     again = CachedTransformer(tmp_path, **small_encoder, random_state=0).fit(X)
     assert "from_cache" not in again.encoder_.about
     assert len(file.read_bytes()) > len(whole) // 2
+
+
+class Seeded(Constant):
+    """Predict the seed."""
+
+    def predict(self, X):
+        return super().predict(X) - self.value + self.random_state
+
+
+def test_the_mean_over_seeds_is_scored_by_its_predictions(catchments, protocol, tmp_path):
+    X, y = catchments
+    models = {"mine": Seeded(log=str(tmp_path / "fits"))}
+    for _ in range(2):  # the second time from what is kept
+        results = run(
+            protocol, X, y, models, out=tmp_path / "a", seeds=[1, 3], keep_predictions=True
+        )
+    assert n_fits(tmp_path / "fits") == 2 * 3
+    mean = results.scores[results.scores["model"] == "mine, mean of 2"]
+    two = run(protocol, X, y, {"two": Constant(2.0)}, out=tmp_path / "b", seeds=[0]).scores
+    merged = mean.merge(two, on=["site", "metric"], suffixes=("", "_two"))
+    assert len(merged) == len(mean) == len(two)
+    np.testing.assert_allclose(merged["value"], merged["value_two"], rtol=1e-5)
+    assert find_problems(results.scores) == []
+    costs = results.runs.groupby("model")["fit_seconds"].sum()
+    assert costs["mine, mean of 2"] == pytest.approx(costs["mine"])
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_folds_without_their_predictions_are_run_again(catchments, protocol, tmp_path, damage):
+    X, y = catchments
+    models, log = {"mine": Constant(log=str(tmp_path / "fits"))}, tmp_path / "fits"
+    run(protocol, X, y, models, out=tmp_path, seeds=[0], keep_predictions=True)
+    path = next((tmp_path / "parts").glob("*.npz"))
+    path.unlink() if damage == "missing" else path.write_bytes(path.read_bytes()[:100])
+    run(protocol, X, y, models, out=tmp_path, seeds=[0])  # scores alone are there
+    assert n_fits(log) == 3
+    run(protocol, X, y, models, out=tmp_path, seeds=[0], keep_predictions=True)
+    assert n_fits(log) == 4

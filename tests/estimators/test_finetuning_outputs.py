@@ -310,6 +310,15 @@ def test_noise_on_features_is_for_training_only(short, make):
     np.testing.assert_array_equal(noisy.predict(X), noisy.predict(X))
 
 
+@pytest.mark.parametrize(("raw_inputs", "same_as"), [("all", 1.0), ("forcing", 0.0)])
+def test_features_are_noisy_where_attributes_tell_of_the_site(short, make, raw_inputs, same_as):
+    X, y = short
+    automatic, given = (
+        make(raw_inputs=raw_inputs, feature_noise=noise).fit(X, y) for noise in ("auto", same_as)
+    )
+    np.testing.assert_array_equal(automatic.predict(X), given.predict(X))
+
+
 def test_codes_of_classes_reach_a_trained_encoder_unharmed(
     short, make_transformer, make_streamflow, monkeypatch
 ):

@@ -302,3 +302,8 @@ def test_the_pickled_model_holds_no_data(catchments, make_lstm, make_streamflow)
     for make in (make_lstm, make_streamflow):
         sizes = [len(pickle.dumps(make().fit(*data))) for data in ((X, y), (longer, target))]
         assert abs(sizes[1] - sizes[0]) < 2000
+
+
+def test_a_word_for_epochs_that_is_not_known_is_an_error(catchments, make_lstm):
+    with pytest.raises((TypeError, ValueError), match="`max_epochs`"):
+        make_lstm(max_epochs="many").fit(*catchments)

@@ -9,6 +9,7 @@ import torch
 from stefaland_sk.estimators._training import (
     TrainingPlan,
     _tensor_cores,
+    choose_epochs,
     resolve_precision,
     train_network,
     training_summary,
@@ -107,6 +108,15 @@ def test_the_summary_tells_losses_rates_and_pace():
     assert 0.1 > summary[0]["lr"] > summary[1]["lr"] > summary[2]["lr"] > 0
     for row in summary:
         assert row["samples_per_second"] == pytest.approx(40 / row["dur"])
+
+
+def test_a_small_training_takes_the_most_epochs():
+    assert len(train(max_epochs="auto").history) == 20
+
+
+def test_epochs_follow_from_the_number_of_updates_between_bounds():
+    chosen = [choose_epochs(n_batches) for n_batches in (1, 80, 160, 400, 4000)]
+    assert chosen == [20, 20, 10, 4, 4]
 
 
 def test_no_epochs_with_early_stopping_is_an_untrained_net():
