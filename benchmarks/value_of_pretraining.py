@@ -27,6 +27,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import torch
 from _results import RESULTS
 
@@ -89,6 +90,16 @@ def make_split(options):
     return LeaveRegionOut(load_camels_splits()["pub_group_10"].to_dict(), only=options.only)
 
 
+def join(path, table, digits):
+    """Write a table, beside the rows of other models and seeds that its file holds."""
+    if path.exists():
+        before = pd.read_csv(path, dtype={"fold": str, "site": str})
+        new = pd.MultiIndex.from_frame(table[["model", "seed"]])
+        others = ~pd.MultiIndex.from_frame(before[["model", "seed"]]).isin(new)
+        table = pd.concat([before[others], table], ignore_index=True)
+    table.to_csv(path, index=False, float_format=digits, lineterminator="\n")
+
+
 def main():
     """Parse the command line, run the folds, write the CSV files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -105,7 +116,7 @@ def main():
     torch.set_num_threads(1)
     protocol = PROTOCOLS[f"camels-us-{options.split}"]
     scale = f"-per-{options.target_scale}" if options.target_scale else ""
-    protocol = replace(protocol, name=f"{protocol.name}-value{scale}", cv=make_split(options))
+    protocol = replace(protocol, name=f"{protocol.name}{scale}", cv=make_split(options))
     X, y = load_camels_us(options.data, forcings=FORCINGS, period=protocol.period)
     command = f"python benchmarks/value_of_pretraining.py {options.split}"
     for flag in ("models", "seeds", "only", "target_scale"):
@@ -126,14 +137,9 @@ def main():
         command=command,
         keep_predictions=True,
     )
-    name = f"value_of_pretraining_{options.split}{scale.replace('-', '_')}"
+    name = f"camels_us_{options.split}{scale.replace('-', '_')}"
     for table, suffix, digits in ((results.scores, "", "%.4g"), (results.runs, "_runs", "%.3f")):
-        table.to_csv(
-            options.results / f"{name}{suffix}.csv",
-            index=False,
-            float_format=digits,
-            lineterminator="\n",
-        )
+        join(options.results / f"{name}{suffix}.csv", table, digits)
     print(format_tables(results.scores))
 
 
