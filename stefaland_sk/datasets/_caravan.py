@@ -206,7 +206,8 @@ def describe_attributes(found):
     known = get_variable_set("caravan")
     here = [n for n in known.attribute_names if n in found.table]
     leaks = set(target_derived(here))
-    found.units = known.units | found.units
+    # Caravan's units come last: of the same name, other data sets count days of the year.
+    found.units = found.units | known.units
     found.groups = known.groups_in(here)
     found.default_attributes = [n for n in here if n not in leaks and known.units.get(n) != "class"]
     return found
