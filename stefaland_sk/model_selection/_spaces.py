@@ -15,20 +15,7 @@ _MOST_FOR_TREES = 10  # dimensions; beyond them a tree looks at almost every poi
 
 
 def nearest_points(points, others, k=1):
-    """Find the `k` nearest of `others` for each point.
-
-    Parameters
-    ----------
-    points, others : ndarray of shape (n, n_dimensions)
-        Points of one space.
-    k : int, default=1
-        How many; never more than there are.
-
-    Returns
-    -------
-    distance, position : ndarray of shape (n, k)
-        Straight distances, rising, and positions among `others`.
-    """
+    """Find the `k` nearest of `others` for each point, as `nearest_by_tree` in any dimension."""
     if points.shape[1] <= _MOST_FOR_TREES:
         return nearest_by_tree(points, others, k)
     index = NearestNeighbors(n_neighbors=min(k, len(others)), algorithm="brute").fit(others)
