@@ -110,8 +110,6 @@ def _two_countries(protocol, paths, sites):
     )
     if (us / _HYDROATLAS).is_file():
         here, flow_here = _with_hydroatlas(here, flow_here, us / _HYDROATLAS)
-        if (gb / _HYDROATLAS).is_file():  # the same variables, of the same source
-            there = there.assign(units={n: u for n, u in here.units.items() if n in there.units})
     panels, targets = [], []
     shared = [name for name in here.attribute_names if name in set(there.attribute_names)]
     if len(shared) < _FEWEST_SHARED:

@@ -47,6 +47,65 @@ def find_places(X):
     return places
 
 
+def check_places(places, asker, of="X"):
+    """Raise a ValueError that names the sites that lie nowhere, or give their places.
+
+    Parameters
+    ----------
+    places : DataFrame of shape (n_sites, 2)
+        As from `find_places`.
+    asker : str
+        Who needs them, for the message.
+    of : str, default="X"
+        Where the places come from, for the message.
+
+    Returns
+    -------
+    DataFrame of shape (n_sites, 2)
+        The places as they came.
+    """
+    unknown = places.isna().any(axis=1).to_numpy()
+    if unknown.any():
+        where = (
+            f"{of} does not tell where any of its {len(places)} sites lies"
+            if unknown.all()
+            else f"{of} does not tell where {int(unknown.sum())} of its {len(places)} sites lie, "
+            f"for example {list(places.index[unknown][:3])}"
+        )
+        raise ValueError(
+            f"{asker} needs the latitude and longitude of each site, but {where}. Give columns "
+            "'lat' and 'lon' [degrees] in the site table, `Panel(..., sites=table)`, or as columns "
+            "of a DataFrame."
+        )
+    return check_degrees(places, of)
+
+
+def check_degrees(places, of="X"):
+    """Raise a ValueError that names a site whose place is not given in degrees, or give all.
+
+    Parameters
+    ----------
+    places : DataFrame of shape (n_sites, 2)
+        As from `find_places`.
+    of : str, default="X"
+        Where the places come from, for the message.
+
+    Returns
+    -------
+    DataFrame of shape (n_sites, 2)
+        The places as they came.
+    """
+    # Longitudes from -180 to 180 and from 0 to 360 are both in use.
+    odd = (places["lat"].abs() > 90) | (places["lon"] < -180) | (places["lon"] > 360)
+    if odd.any():
+        site, (lat, lon) = places.index[odd][0], places[odd].to_numpy()[0]
+        raise ValueError(
+            f"Site {site!r} of {of} has lat={lat:g} and lon={lon:g}, which are no degrees. "
+            "Are they metres of a map, or swapped?"
+        )
+    return places
+
+
 def _columns_of_rows(X, samples):
     """Take the coordinates that a long table holds on every row: the first value of each site."""
     table = pd.DataFrame(index=samples.ids)

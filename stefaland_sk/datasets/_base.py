@@ -9,8 +9,27 @@ from stefaland_sk.data import hargreaves_pet
 from stefaland_sk.datasets._variables import DERIVED_FORCINGS, FORCINGS
 
 
-def choose_names(parameter, wanted, known):
-    """Give `wanted` as a list, or say which names are not known."""
+def choose_names(parameter, wanted, known, *, empty=True):
+    """Give `wanted` as a list, or say which names are not known; None gives all.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter, for messages.
+    wanted : sequence of str or None
+        What the caller asks for.
+    known : sequence of str
+        What there is.
+    empty : bool, default=True
+        Whether the caller may ask for nothing.
+
+    Returns
+    -------
+    list of str
+        The names, each once, in the order asked for.
+    """
+    if wanted is None:
+        return list(known)
     if isinstance(wanted, str):
         raise TypeError(f"`{parameter}` must be a list of names. Got the string {wanted!r}.")
     wanted = list(wanted)
@@ -20,8 +39,23 @@ def choose_names(parameter, wanted, known):
             f"`{parameter}` names {unknown}, which do not exist; there are {list(known)}."
         )
     if len(set(wanted)) < len(wanted):
-        raise ValueError(f"`{parameter}` names a variable twice: {wanted}.")
+        raise ValueError(f"`{parameter}` names something twice: {wanted}.")
+    if not (wanted or empty):
+        raise ValueError(f"`{parameter}` is empty; None takes all.")
     return wanted
+
+
+def check_depth(depth, unit, example, *, thick):
+    """Give the ends of an interval of depths; `thick` asks for more than one depth."""
+    try:
+        upper, lower = map(float, depth)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`depth` must be a pair of depths [{unit}], such as {example}. Got {depth!r} instead."
+        ) from error
+    if not 0 <= upper <= lower or (thick and upper == lower):
+        raise ValueError(f"`depth` must increase and not be negative. Got {depth!r} instead.")
+    return upper, lower
 
 
 def choose_forcings(forcings):

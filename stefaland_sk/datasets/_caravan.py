@@ -3,6 +3,7 @@
 import pandas as pd
 
 from stefaland_sk.data import get_variable_set, target_derived
+from stefaland_sk.datasets._base import choose_names
 from stefaland_sk.datasets._dataset import DataSet, build
 from stefaland_sk.datasets._paths import as_path, missing
 from stefaland_sk.datasets._series import Columns, CsvFiles, NetcdfFiles
@@ -166,7 +167,7 @@ def open_caravan(path, subsets=None, sites=None):
             "Give the folder that holds 'attributes' and 'timeseries'.",
         )
     present = sorted(folder.name for folder in folders[kind].iterdir() if folder.is_dir())
-    chosen = _choose_subsets(subsets, present, folders[kind])
+    chosen = choose_names("subsets", subsets, present, empty=False)
     reader, ending = kinds[kind]
     files = {}
     for subset in chosen:
@@ -206,22 +207,11 @@ def describe_attributes(found):
     known = get_variable_set("caravan")
     here = [n for n in known.attribute_names if n in found.table]
     leaks = set(target_derived(here))
-    found.units = known.units | found.units
+    # Caravan's units come last: of the same name, other data sets count days of the year.
+    found.units = found.units | known.units
     found.groups = known.groups_in(here)
     found.default_attributes = [n for n in here if n not in leaks and known.units.get(n) != "class"]
     return found
-
-
-def _choose_subsets(subsets, present, folder):
-    """Check the sub-datasets asked for."""
-    if subsets is None:
-        return present
-    if isinstance(subsets, str):
-        raise TypeError(f"`subsets` must be a list of names. Got the string {subsets!r}.")
-    lost = [name for name in subsets if name not in present]
-    if lost or not list(subsets):
-        raise ValueError(f"`subsets` names {lost}; {folder} holds {present}.")
-    return list(subsets)
 
 
 def _read_tables(folder, subsets):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import DataWarning
+from stefaland_sk.datasets._base import check_depth, choose_names
 from stefaland_sk.datasets._dataset import DataSet, build
 from stefaland_sk.datasets._ismn_files import (
     Archive,
@@ -137,7 +138,7 @@ def load_ismn(
 def open_ismn(path, depth=(0.0, 0.1), flags=("G", "U"), min_hours=18, networks=None, sites=None):
     """Describe a download."""
     path = as_path(path)
-    top, bottom = _check_depth(depth)
+    top, bottom = check_depth(depth, "m", (0, 0.1), thick=False)
     if isinstance(flags, str):
         raise TypeError(f"`flags` must be a list of flags. Got the string {flags!r}.")
     archive = Archive(path)
@@ -154,7 +155,9 @@ def open_ismn(path, depth=(0.0, 0.1), flags=("G", "U"), min_hours=18, networks=N
             ],
             "Give the folder or the .zip archive that was downloaded.",
         )
-    sensors = _of_networks(sensors, networks)
+    known = sorted({sensor.network for sensor in sensors})
+    networks = choose_names("networks", networks, known, empty=False)
+    sensors = [sensor for sensor in sensors if sensor.network in networks]
     moisture = [s for s in sensors if s.variable == "sm"]
     chosen = [s for s in moisture if s.top >= top - 1e-9 and s.bottom <= bottom + 1e-9]
     if not chosen:
@@ -260,32 +263,6 @@ class DailyMeans:
     def close(self):
         """Let go of the archive."""
         self._archive.close()
-
-
-def _check_depth(depth):
-    """Check the interval of depths."""
-    try:
-        top, bottom = map(float, depth)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`depth` must be a pair of depths [m], such as (0, 0.1). Got {depth!r} instead."
-        ) from error
-    if top > bottom:
-        raise ValueError(f"`depth` must increase. Got {depth!r} instead.")
-    return top, bottom
-
-
-def _of_networks(sensors, networks):
-    """Keep the networks asked for."""
-    if networks is None:
-        return sensors
-    if isinstance(networks, str):
-        raise TypeError(f"`networks` must be a list of names. Got the string {networks!r}.")
-    known = sorted({sensor.network for sensor in sensors})
-    lost = [name for name in networks if name not in known]
-    if lost:
-        raise ValueError(f"`networks` names {lost}, which are not there; there are {known}.")
-    return [sensor for sensor in sensors if sensor.network in networks]
 
 
 def _describe(archive, sensors):

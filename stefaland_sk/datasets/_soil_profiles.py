@@ -7,10 +7,10 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import DataWarning, check_option
+from stefaland_sk._core import DataWarning
 from stefaland_sk.data import Panel
 from stefaland_sk.data._attribute_table import read_table
-from stefaland_sk.datasets._base import choose_sites
+from stefaland_sk.datasets._base import check_depth, choose_names, choose_sites
 from stefaland_sk.datasets._dataset import DataSet, choose_attributes
 from stefaland_sk.datasets._paths import as_path, missing
 
@@ -135,12 +135,12 @@ def load_soil_profiles(
     >>> y.loc["a"].tolist()
     [40.0, 30.0, 30.0]
     """
-    interval = _check_depth(depth)
+    interval = check_depth(depth, "cm", (0, 30), thick=True)
     if not isinstance(min_covered, Real) or not 0 <= min_covered <= 1:
         raise ValueError(f"`min_covered` must be from 0 to 1. Got {min_covered!r} instead.")
     found, sites_of, more, name = _read(as_path(path), interval)
     here = [n for n in FRACTIONS if n in found]
-    chosen = _choose_targets(targets, here)
+    chosen = choose_names("targets", targets, here, empty=False)
     enough = found[chosen].notna().all(axis=1)
     covered = found["depth_covered"].fillna(np.inf) >= min_covered * (interval[1] - interval[0])
     found = found[enough & covered]
@@ -198,31 +198,6 @@ def average_layers(layers, depth):
     }
     # Layers of a profile may overlap; they cover no more than the interval.
     return pd.DataFrame(means | {"depth_covered": np.minimum(total, lower - upper)}, index=ids)
-
-
-# ---------------------------------------------------------------------- choices
-def _check_depth(depth):
-    """Check the interval."""
-    try:
-        upper, lower = map(float, depth)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`depth` must be a pair of depths [cm], such as (0, 30). Got {depth!r} instead."
-        ) from error
-    if not 0 <= upper < lower:
-        raise ValueError(f"`depth` must increase and not be negative. Got {depth!r} instead.")
-    return upper, lower
-
-
-def _choose_targets(targets, here):
-    """Check the fractions asked for."""
-    if targets is None:
-        return here
-    if isinstance(targets, str):
-        raise TypeError(f"`targets` must be a list of names. Got the string {targets!r}.")
-    for name in targets:
-        check_option("targets", name, here)
-    return list(targets)
 
 
 def _as_data_set(name, more, table):

@@ -5,10 +5,10 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.estimators._base import BasePanelRegressor
+from stefaland_sk.estimators._row_scaling import VariableScaler
 from stefaland_sk.estimators._rows import LAGS, ROLLING, BaseRowRegressor
 
 _DAYS = 366  # of the longest year
@@ -216,7 +216,8 @@ class BoostingComparator(BaseRowRegressor):
 class LinearComparator(BaseRowRegressor):
     """Ridge regression on lagged forcing, means over past windows and attributes.
 
-    Columns are standardised, missing values become the column's mean.
+    Columns are standardised, missing values become the column's mean. A column that hardly
+    varies beside others of its variable, as the mean of day length over a year, counts little.
 
     Parameters
     ----------
@@ -303,7 +304,7 @@ class LinearComparator(BaseRowRegressor):
             ridge = TransformedTargetRegressor(
                 ridge, func=_signed_root, inverse_func=_signed_square, check_inverse=False
             )
-        return make_pipeline(StandardScaler(), ridge)
+        return make_pipeline(VariableScaler(self._features.variables), ridge)
 
 
 class ClimatologyComparator(BasePanelRegressor):

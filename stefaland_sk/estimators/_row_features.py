@@ -37,6 +37,13 @@ class RowFeatures:
             names += [f"{forcing} mean {window}" for window in self.rolling]
         return names + list(self.attribute_names)
 
+    @property
+    def variables(self):
+        """Number of the variable that each column is made from, in the order of `names`."""
+        n_forcings, n_each = len(self.forcing_names), len(self.lags) + len(self.rolling)
+        series = np.repeat(np.arange(n_forcings), n_each)
+        return np.append(series, n_forcings + np.arange(len(self.attribute_names)))
+
     def build(self, panel, chosen, dtype):
         """Make the rows of the chosen steps.
 

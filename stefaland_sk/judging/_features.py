@@ -6,9 +6,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stefaland_sk.data import Panel, is_long, read_long, site_of_samples
-
-_EARTH_RADIUS = 6371.0  # km
+from stefaland_sk.data import Panel, find_places, is_long, read_long, site_of_samples
+from stefaland_sk.data._globe import EARTH_RADIUS
+from stefaland_sk.data._places import check_places
 
 
 def site_features(X, features, asker):
@@ -127,22 +127,9 @@ def site_scaling():
 
 def places(X, asker):
     """Give latitude and longitude of each site in radians."""
-    table = site_of_samples(X).table
-    if not {"lat", "lon"} <= set(table.columns):
-        raise ValueError(
-            f"{asker} needs the columns 'lat' and 'lon' of the site table; X has "
-            f"{list(map(str, table.columns))}. Add them by `panel.assign(sites=...)`."
-        )
-    found = table[["lat", "lon"]].to_numpy(dtype=np.float64)
-    lacking = ~np.isfinite(found).all(axis=1)
-    if lacking.any():
-        raise ValueError(
-            f"{asker} needs the place of each site; 'lat' or 'lon' is missing for "
-            f"{int(lacking.sum())} sites, for example {table.index[lacking][0]!r}."
-        )
-    return np.deg2rad(found)
+    return np.deg2rad(check_places(find_places(X), asker).to_numpy())
 
 
 def kilometres(radians):
     """Turn an angle at the centre of the Earth into a distance on its surface."""
-    return radians * _EARTH_RADIUS
+    return radians * EARTH_RADIUS

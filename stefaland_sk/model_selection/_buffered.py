@@ -5,6 +5,7 @@ from sklearn.model_selection import BaseCrossValidator
 
 from stefaland_sk._core import check_number
 from stefaland_sk.data import is_labelled
+from stefaland_sk.data._globe import Globe
 from stefaland_sk.model_selection._base import (
     check_splitter,
     named_folds,
@@ -12,7 +13,7 @@ from stefaland_sk.model_selection._base import (
     short_repr,
     sites_among,
 )
-from stefaland_sk.model_selection._spaces import Globe, places_of
+from stefaland_sk.model_selection._spaces import places_of
 
 
 class BufferedSplit(BaseCrossValidator):

@@ -7,13 +7,13 @@ from sklearn.cluster import KMeans
 
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import find_places
+from stefaland_sk.data._globe import Globe
+from stefaland_sk.data._places import check_places
 from stefaland_sk.model_selection._base import SiteSplitter, listed, samples_of, short_repr
 from stefaland_sk.model_selection._sites import as_generator, deal, seed_of
 from stefaland_sk.model_selection._spaces import (
     AttributeSpace,
-    Globe,
     attributes_of,
-    check_places,
     find_attributes,
     one_row_per_site,
     places_of,

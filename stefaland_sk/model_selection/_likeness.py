@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk.data import find_places
+from stefaland_sk.data._globe import Globe
 from stefaland_sk.model_selection._spaces import (
     AttributeSpace,
-    Globe,
     find_attributes,
     nearest_points,
     one_row_per_site,

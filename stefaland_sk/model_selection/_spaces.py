@@ -1,14 +1,13 @@
-"""Spaces in which sites lie near to or far from each other: on the globe, and by attributes."""
+"""What is known of sites to tell near from far: their places, and a space of attributes."""
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 from sklearn.neighbors import NearestNeighbors
 
 from stefaland_sk.data import Panel, find_places, is_long
-from stefaland_sk.data._places import PLACE_NAMES
+from stefaland_sk.data._globe import nearest_by_tree
+from stefaland_sk.data._places import PLACE_NAMES, check_places
 
-EARTH_RADIUS = 6371.0088  # km, mean
 _COORDINATES = {name for names in PLACE_NAMES.values() for name in names}
 
 
@@ -16,54 +15,11 @@ _MOST_FOR_TREES = 10  # dimensions; beyond them a tree looks at almost every poi
 
 
 def nearest_points(points, others, k=1):
-    """Find the `k` nearest of `others` for each point.
-
-    Parameters
-    ----------
-    points, others : ndarray of shape (n, n_dimensions)
-        Points of one space.
-    k : int, default=1
-        How many; never more than there are.
-
-    Returns
-    -------
-    distance, position : ndarray of shape (n, k)
-        Straight distances, rising, and positions among `others`.
-    """
-    k = min(k, len(others))
+    """Find the `k` nearest of `others` for each point, as `nearest_by_tree` in any dimension."""
     if points.shape[1] <= _MOST_FOR_TREES:
-        found = cKDTree(others).query(points, k=k)
-        return tuple(part.reshape(len(points), k) for part in found)
-    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(others)
+        return nearest_by_tree(points, others, k)
+    index = NearestNeighbors(n_neighbors=min(k, len(others)), algorithm="brute").fit(others)
     return index.kneighbors(points)
-
-
-class Globe:
-    """Great-circle distances [km] by trees, so that no table of all pairs is needed."""
-
-    unit = "km"
-
-    def points(self, places):
-        """Turn latitude and longitude [degrees] into points of the unit sphere."""
-        lat, lon = np.radians(np.asarray(places, dtype=np.float64)).T
-        return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], 1)
-
-    def distance(self, chord):
-        """Turn the straight distance between points of the unit sphere into km along it."""
-        return 2 * EARTH_RADIUS * np.arcsin(np.minimum(np.asarray(chord) / 2, 1))
-
-    def nearest(self, points, others):
-        """Give the distance to the nearest of `others`, and its position, for each point."""
-        chord, position = nearest_points(points, others)
-        return self.distance(chord[:, 0]), position[:, 0]
-
-    def nearest_of_themselves(self, points):
-        """Give the distance of each point to the nearest other one."""
-        return self.distance(nearest_points(points, points, k=2)[0][:, -1])
-
-    def within(self, points, others, km):
-        """Tell which points lie nearer than `km` to any of `others`."""
-        return self.nearest(points, others)[0] < km
 
 
 class AttributeSpace:
@@ -112,31 +68,6 @@ class AttributeSpace:
 def places_of(X, samples, asker):
     """Give latitude and longitude of each site of `samples`; raise where one is unknown."""
     return check_places(one_row_per_site(find_places(X), samples), asker)
-
-
-def check_places(places, asker, of="X"):
-    """Raise a ValueError that names the sites that lie nowhere, or give their places."""
-    unknown = places.isna().any(axis=1).to_numpy()
-    if unknown.any():
-        where = (
-            f"{of} does not tell where any of its {len(places)} sites lies"
-            if unknown.all()
-            else f"{of} does not tell where {int(unknown.sum())} of its {len(places)} sites lie, "
-            f"for example {list(places.index[unknown][:3])}"
-        )
-        raise ValueError(
-            f"{asker} needs the latitude and longitude of each site, but {where}. Give columns "
-            "'lat' and 'lon' [degrees] in the site table, `Panel(..., sites=table)`, or as columns "
-            "of a DataFrame."
-        )
-    odd = ((places["lat"].abs() > 90) | (places["lon"].abs() > 360)).to_numpy()
-    if odd.any():
-        site, (lat, lon) = places.index[odd][0], places.to_numpy()[odd][0]
-        raise ValueError(
-            f"Site {site!r} of {of} has lat={lat:g} and lon={lon:g}, which are no degrees. "
-            "Are they metres of a map, or swapped?"
-        )
-    return places
 
 
 def attributes_of(X, samples, asker, names=None):

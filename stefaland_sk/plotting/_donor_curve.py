@@ -49,6 +49,7 @@ class DonorCurveDisplay(Display):
     See Also
     --------
     SiteScoreDisplay : All sites at one number of donors.
+    stefaland_sk.judging.donor_scaling_curve : Makes such a table.
     stefaland_sk.metrics.bootstrap_median : Makes the bands.
 
     Examples
@@ -99,7 +100,8 @@ class DonorCurveDisplay(Display):
         results : DataFrame
             Columns ``model`` (the method), ``site``, ``metric``, ``value`` and that of `n_donors`,
             and ``protocol`` where there are several; further columns such as ``seed`` may be
-            there.
+            there. Or what `stefaland_sk.judging.donor_scaling_curve` gives, whose methods are the
+            kinds of likeness in ``features``.
         n_donors : str, default="n_donors"
             The column that holds the number of donors, such as ``"k"``.
         metric : str, default="nse"
@@ -134,6 +136,8 @@ class DonorCurveDisplay(Display):
         >>> display.frame()["median"].round(3).tolist()
         [0.3, 0.6]
         """
+        if isinstance(results, pd.DataFrame) and "model" not in results:
+            results = results.rename(columns={"features": "model"})
         scores = select_results(results, metric, protocol, models, keep=[n_donors])
         scores = scores.rename(columns={n_donors: "n_donors"})
         return cls(scores, metric=metric, confidence=confidence)

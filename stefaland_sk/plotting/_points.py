@@ -7,7 +7,6 @@ import pandas as pd
 
 from ._base import MISSING, MOST_CLASSES, colours_of, legend_beside, marks_of
 
-_EARTH_RADIUS = 6371.0088  # km, mean
 _EDGE = {"linewidths": 0.35, "edgecolors": "#404040"}
 
 
@@ -162,21 +161,3 @@ def _degrees(value, letters):
     """Write degrees with the letter of their half of the globe."""
     letter = "" if value in (0.0, -180.0) else letters[int(value < 0)]
     return f"{abs(value):g}\N{DEGREE SIGN}{letter}"
-
-
-def nearest_km(places, others):
-    """Give the great-circle distance [km] of each place to the nearest of others."""
-    here, there = (_on_unit_sphere(table) for table in (places, others))
-    # In parts, for all pairs of thousands of sites would fill the memory.
-    size = max(1, 4_000_000 // max(len(there), 1))
-    cosines = [
-        (here[start : start + size] @ there.T).max(axis=1) for start in range(0, len(here), size)
-    ]
-    cosines = np.concatenate(cosines) if cosines else np.zeros(0)
-    return _EARTH_RADIUS * np.arccos(np.clip(cosines, -1.0, 1.0))
-
-
-def _on_unit_sphere(places):
-    """Turn latitude and longitude [degrees] into points on the unit sphere."""
-    lat, lon = np.deg2rad(places[["lat", "lon"]].to_numpy(dtype=float)).T
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

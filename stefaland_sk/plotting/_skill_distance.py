@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import check_number, check_option
+from stefaland_sk.data._globe import Globe
 
 from ._base import (
     Display,
@@ -15,7 +16,7 @@ from ._base import (
     metric_label,
     metric_limits,
 )
-from ._points import nearest_km, point_size
+from ._points import point_size
 from ._tables import (
     look_up,
     need_columns,
@@ -325,8 +326,7 @@ def _distance_to_training(folds, places):
             "that its distance to the training sites is not one number. Give `distance=`."
         )
     look_up(places, sites.index, "sites")
-    places = places.dropna()
-    found = {}
+    places, globe, found = places.dropna(), Globe(), {}
     for fold in sites.unique():
         tested = sites.index[sites == fold]
         training = places.drop(tested, errors="ignore")
@@ -336,5 +336,6 @@ def _distance_to_training(folds, places):
                 "is left as a training site. Let `sites` hold the training sites too."
             )
         tested = tested[tested.isin(places.index)]
-        found.update(zip(tested, nearest_km(places.loc[tested], training), strict=True))
+        here, there = globe.points(places.loc[tested]), globe.points(training)
+        found.update(zip(tested, globe.nearest(here, there)[0], strict=True))
     return pd.Series(found, dtype=float).reindex(sites.index)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import check_option
-from stefaland_sk.data import site_of_samples
+from stefaland_sk.data import find_places, site_of_samples
+from stefaland_sk.data._places import check_degrees
 
 
 def need_columns(table, columns, name, advice=""):
@@ -67,34 +68,30 @@ def _one_protocol(results, protocol):
     return results
 
 
+def by_site(sites):
+    """Let a table that names its sites in a column be indexed by them."""
+    if isinstance(sites, pd.DataFrame) and "site" in sites and "site" not in sites.index.names:
+        return sites.set_index("site")
+    return sites
+
+
 def site_table(sites):
     """Give what is known of each site, indexed by site, from a panel or any table of sites."""
-    if isinstance(sites, pd.DataFrame) and "site" in sites and "site" not in sites.index.names:
-        sites = sites.set_index("site")
-    return site_of_samples(sites).table
+    return site_of_samples(by_site(sites)).table
 
 
 def site_places(sites):
     """Give latitude and longitude of each site, from a panel or any table of sites."""
-    table = site_table(sites)
-    absent = [name for name in ("lat", "lon") if name not in table]
+    places = find_places(by_site(sites))
+    absent = [name for name in places if len(places) and places[name].isna().all()]
     if absent:
+        has = list(map(str, site_table(sites).columns[:8]))
         raise ValueError(
-            f"`sites` has no column {absent}, the places of sites in degrees; it has "
-            f"{list(map(str, table.columns[:8]))}. Give a Panel whose site table has them, or a "
-            "DataFrame indexed by site; of other names, `table.rename(columns={'latitude': 'lat'})`"
-            "."
+            f"`sites` does not tell {absent} of any of its {len(places)} sites, in degrees; it has "
+            f"the columns {has}. Give a Panel whose site table has 'lat' and 'lon', or a DataFrame "
+            "indexed by site; of other names, `table.rename(columns={'y': 'lat'})`."
         )
-    places = table[["lat", "lon"]].astype(float)
-    if len(places) and not places.notna().all(axis=1).any():
-        raise ValueError(f"None of the {len(places)} sites has a place: `lat` or `lon` is NaN.")
-    for name, low, high in (("lat", -90, 90), ("lon", -180, 360)):
-        wrong = places[(places[name] < low) | (places[name] > high)]
-        if len(wrong):
-            raise ValueError(
-                f"`{name}` of site {wrong.index[0]!r} is {wrong[name].iloc[0]:g}; degrees lie "
-                f"between {low} and {high}. Projected coordinates must be turned into degrees."
-            )
+    places = check_degrees(places, "`sites`")
     # 0 to 360 and -180 to 180 are both in use; the latter is shown.
     return places.assign(lon=places["lon"].where(places["lon"] <= 180, places["lon"] - 360))
 

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from stefaland_sk.data import Panel, find_places
+from stefaland_sk.data._globe import EARTH_RADIUS, Globe
+from stefaland_sk.data._places import check_degrees, check_places
 
 IDS = pd.Index(["a", "b", "c"], name="site")
 PLACES = pd.DataFrame({"lat": [46.0, 47.0, np.nan], "lon": [8.0, -9.0, 7.0]}, index=IDS)
@@ -39,3 +41,25 @@ def test_words_are_no_coordinates():
     X = PLACES.astype(object)
     X.loc["b", "lat"] = "47N"
     assert find_places(X)["lat"].isna().tolist() == [False, True, True]
+
+
+def test_distances_run_along_great_circles():
+    globe = Globe()
+    points = globe.points([[0.0, 179.5], [0.0, -179.5], [90.0, 0.0], [0.0, 181.0]])
+    distance, position = globe.nearest(points[:1], points[1:3])
+    np.testing.assert_allclose(distance, np.deg2rad(1.0) * EARTH_RADIUS)
+    assert position.tolist() == [0]
+    quarter = np.pi / 2 * EARTH_RADIUS
+    np.testing.assert_allclose(globe.nearest(points[2:3], points[:2])[0], quarter)
+    half = np.deg2rad(0.5) * EARTH_RADIUS
+    np.testing.assert_allclose(globe.nearest_of_themselves(points), [2 * half, half, quarter, half])
+    assert globe.within(points[:1], points[1:3], 112).tolist() == [True]
+
+
+def test_places_that_are_no_degrees_or_unknown_are_named():
+    with pytest.raises(ValueError, match=r"Site 'b' of X has lat=47 and lon=-200, .*no degrees"):
+        check_degrees(PLACES.assign(lon=[8.0, -200.0, 7.0]))
+    with pytest.raises(ValueError, match=r"It needs .* where 1 of its 3 sites lie, .*'c'"):
+        check_places(PLACES, "It")
+    known = PLACES.dropna()
+    assert check_places(known, "It") is known

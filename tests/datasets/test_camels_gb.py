@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from stefaland_sk import LeakageWarning
 from stefaland_sk.datasets import load_camels_gb
@@ -123,3 +124,21 @@ def test_compact_basins_have_the_water_balance_of_their_attributes(shared_data):
     assert 0.9 < ratio.median() < 1.2  # p_mean is that of ERA5-Land
     assert X.sites["region"].nunique() == 7
     assert X.units["tmp_dc_syr"] == "0.1 degC"
+
+
+def test_frequencies_of_the_compact_form_are_shares_of_days(tmp_path):
+    sites = ["camelsgb_2001", "camelsgb_39001"]
+    days = pd.date_range("2000-01-01", periods=3)
+    series = {name: (("basin", "time"), np.ones((2, 3))) for name in ("prcp", "q_obs")}
+    coords = {"basin": sites, "time": days}
+    xr.Dataset(series, coords).to_netcdf(tmp_path / "camels_gb.nc")
+    table = pd.DataFrame({"gauge_id": ["2001", "39001"], "camels_gb_id": sites})
+    table = table.assign(high_prec_freq=0.03, low_prec_freq=0.5, low_prec_dur=4.0, p_mean=2.5)
+    table.to_parquet(tmp_path / "attributes_caravan_hydroatlas.parquet")
+    X, _ = load_camels_gb(tmp_path)
+    assert {n: X.units[n] for n in X.attribute_names} == {
+        "high_prec_freq": "-",
+        "low_prec_freq": "-",
+        "low_prec_dur": "d",
+        "p_mean": "mm/d",
+    }

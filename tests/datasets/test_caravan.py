@@ -28,7 +28,7 @@ def test_sub_datasets_are_chosen(caravan):
     X, _ = load_caravan(caravan, subsets=["hyyy"])
     assert X.sites["subset"].tolist() == ["hyyy"]
     assert X.n_times == 4
-    with pytest.raises(ValueError, match=r"`subsets` names \['zz'\]; .*\['camelsxx', 'hyyy'\]"):
+    with pytest.raises(ValueError, match=r"`subsets` names \['zz'\], .*\['camelsxx', 'hyyy'\]"):
         load_caravan(caravan, subsets=["zz"])
     with pytest.raises(TypeError, match="`subsets` must be a list of names. Got the string 'hyyy'"):
         load_caravan(caravan, subsets="hyyy")

@@ -86,7 +86,7 @@ def test_an_archive_is_read_as_it_is(download, tmp_path):
 def test_networks_are_chosen(download):
     assert load_ismn(download, networks=["NET"])[0].n_sites == 2
     with pytest.raises(
-        ValueError, match=r"`networks` names \['X'\], which are not there; .*\['NET'\]"
+        ValueError, match=r"`networks` names \['X'\], which do not exist; .*\['NET'\]"
     ):
         load_ismn(download, networks=["X"])
     with pytest.raises(TypeError, match="`networks` must be a list of names"):

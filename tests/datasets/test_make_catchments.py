@@ -285,7 +285,7 @@ def test_attributes_help_and_new_regions_are_harder_than_new_sites():
         ({"parameter_noise": -1}, ValueError, "`parameter_noise` must lie in"),
         ({"forcings": ["prcp", "rain"]}, ValueError, r"`forcings` names \['rain'\].*'prcp'"),
         ({"forcings": "prcp"}, TypeError, "`forcings` must be a list of names"),
-        ({"forcings": ["prcp", "prcp"]}, ValueError, "`forcings` names a variable twice"),
+        ({"forcings": ["prcp", "prcp"]}, ValueError, "`forcings` names something twice"),
         ({"random_state": "seed"}, TypeError, "`random_state` must be a non-negative int"),
     ],
 )

@@ -77,10 +77,12 @@ def test_impossible_wishes_are_refused(profiles):
         load_soil_profiles(profiles, depth=30)
     with pytest.raises(ValueError, match="`min_covered` must be from 0 to 1. Got 30"):
         load_soil_profiles(profiles, min_covered=30)
-    with pytest.raises(ValueError, match="`targets` must be one of .*Got 'sand'"):
+    with pytest.raises(ValueError, match=r"`targets` names \['sand'\], .* there are \['sand_frac'"):
         load_soil_profiles(profiles, targets=["sand"])
     with pytest.raises(TypeError, match="`targets` must be a list of names"):
         load_soil_profiles(profiles, targets="sand_frac")
+    with pytest.raises(ValueError, match="`targets` is empty; None takes all"):
+        load_soil_profiles(profiles, targets=[])
 
 
 @pytest.mark.filterwarnings("ignore::stefaland_sk.DataWarning")

@@ -29,6 +29,7 @@ from stefaland_sk.estimators import (
 )
 from stefaland_sk.estimators import _rows as rows_module
 from stefaland_sk.estimators._row_features import RowFeatures, balanced_rows, read_steps
+from stefaland_sk.estimators._row_scaling import VariableScaler
 from stefaland_sk.estimators._rows import accepts_missing
 from stefaland_sk.metrics import median_per_site, site_scorers
 from stefaland_sk.model_selection import LeaveRegionOut, SiteKFold
@@ -343,6 +344,42 @@ def test_penalty_weighs_the_same_whatever_the_number_of_rows(catchments):
     once = LinearComparator().fit(table, target)
     often = LinearComparator().fit(pd.concat([table] * 9), np.tile(target, 9))
     np.testing.assert_allclose(often.predict(table), once.predict(table), rtol=1e-6)
+
+
+@pytest.mark.parametrize("fit_period", [("2001-10-01", "2002-09-30"), ("2002-10-01", None)])
+def test_a_linear_model_of_one_year_predicts_other_years(fit_period):
+    # Day length averaged over one year differs by rounding, or by a leap day, and no more; over
+    # the short windows of the first days of a record it is hundreds of such differences away.
+    X, y = make_catchments(n_sites=8, n_years=3, n_regions=2, random_state=0, start="2000-10-01")
+    model = LinearComparator(fit_period=fit_period).fit(X, y)
+    rows = features_of(X, rolling=(365,))
+    assert rows["dayl mean 365"].std() > 1000
+    assert model.predict(X).max() < 2 * y.to_numpy().max()
+    assert model.score(X, y) > 0.3
+
+
+def test_columns_that_vary_are_standardised_as_usual():
+    rows = np.random.default_rng(0).normal([1.0, 5.0, -3.0], [2.0, 0.5, 9.0], size=(50, 3))
+    scaler = VariableScaler([0, 0, 1]).fit(rows)
+    np.testing.assert_allclose(scaler.transform(rows), StandardScaler().fit_transform(rows))
+
+
+def test_a_column_that_hardly_varies_is_scaled_by_its_variable():
+    day = np.arange(40.0)
+    rows = np.column_stack([day, 7 + 1e-3 * day, 7 + 1e-3 * day])
+    scaler = VariableScaler([0, 0, 1], least=0.1).fit(rows)
+    np.testing.assert_allclose(scaler.scale_, day.std() * np.array([1.0, 0.1, 1e-3]))
+
+
+def test_rounding_is_no_spread():
+    rows = 43200 + np.random.default_rng(0).normal(scale=1e-4, size=(20, 1))
+    np.testing.assert_array_equal(VariableScaler([0]).fit(rows).scale_, 1.0)
+
+
+def test_columns_know_their_variable():
+    features = RowFeatures((0, 1), (7,), ("prcp", "tmean"), ("area", "slope"))
+    assert features.names[5] == "tmean mean 7"
+    assert features.variables.tolist() == [0, 0, 0, 1, 1, 1, 2, 3]
 
 
 def test_root_of_a_target_with_negative_values_keeps_the_sign(catchments):

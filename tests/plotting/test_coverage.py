@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stefaland_sk.datasets import make_catchments
+from stefaland_sk.judging import coverage_report
 from stefaland_sk.plotting import CoverageDisplay
 
 
@@ -111,3 +113,20 @@ def test_what_is_not_there_is_named(table):
         CoverageDisplay(table.drop(columns="width")).plot(quantity="width")
     with pytest.raises(ValueError, match="`quantity` must be one of"):
         CoverageDisplay(table).plot(quantity="gap")
+
+
+@pytest.mark.parametrize("levels", [0.9, [0.5, 0.9]])
+def test_what_coverage_report_gives_is_shown_region_by_region(levels):
+    X, y = make_catchments(n_sites=6, n_years=1, n_regions=2, random_state=0)
+    lower = 0.5 * y.to_numpy()
+    if np.ndim(levels):
+        lower = np.stack([lower] * len(levels), axis=-1)
+    report = coverage_report(X, y, lower, 1.0 + 2.0 * lower, confidence_level=levels)
+    display = CoverageDisplay.from_report(report, unit="mm/d").plot(quantity="width")
+    frame = display.frame().set_index(["region", "level"])
+    expected = report.regions().set_index(["region", "level"])
+    for column in ("n_sites", "coverage", "gap", "width"):
+        shown = frame.loc[expected.index, column]
+        np.testing.assert_allclose(shown.astype(float), expected[column].astype(float))
+    overall = frame.loc["all sites"]
+    np.testing.assert_allclose(overall["width"], report.overall()["width"])

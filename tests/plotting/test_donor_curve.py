@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stefaland_sk import LinearComparator
+from stefaland_sk.datasets import make_catchments
+from stefaland_sk.judging import donor_scaling_curve
 from stefaland_sk.metrics import bootstrap_median
 from stefaland_sk.plotting import DonorCurveDisplay
 
@@ -77,3 +80,16 @@ def test_a_wide_band_does_not_squeeze_the_medians(results):
     display = DonorCurveDisplay.from_results(results, n_donors="k").plot()
     assert display.frame()["low"].min() == -50.0
     assert display.ax_.get_ylim()[0] > -1.0
+
+
+def test_what_donor_scaling_curve_gives_is_one_curve_per_likeness():
+    X, y = make_catchments(n_sites=6, n_years=1, n_regions=2, random_state=0)
+    model = LinearComparator(max_rows=500, rolling=30, random_state=0)
+    curve = donor_scaling_curve(
+        model, X, y, n_donors=(2, None), targets=X.site_ids[:3], random_state=0
+    )
+    frame = DonorCurveDisplay.from_results(curve).plot().frame()
+    assert frame["model"].tolist() == ["attributes"] * 2 + ["random"] * 2
+    assert frame["n_donors"].tolist() == [2, 5] * 2
+    expected = curve.groupby(["features", "n_donors"])["value"].median()
+    np.testing.assert_allclose(frame["median"], expected)

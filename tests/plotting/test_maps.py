@@ -8,7 +8,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from stefaland_sk.data import Panel
 from stefaland_sk.datasets import load_camels_us
 from stefaland_sk.metrics import nse
-from stefaland_sk.model_selection import LeaveRegionOut
+from stefaland_sk.model_selection import LeaveRegionOut, SiteKFold, site_folds, split_report
 from stefaland_sk.plotting import SkillMapDisplay, SplitMapDisplay
 
 SITES = pd.DataFrame(
@@ -145,10 +145,13 @@ def test_outlines_are_drawn_below_the_sites(results):
         ({"model": "gru"}, r"`models` must be one of \['lstm', 'forest'\]"),
         ({"model": "lstm", "metric": "kge"}, r"`metric` must be one of \['nse'\]"),
         ({"model": "lstm", "sites": SITES.iloc[:2]}, "no entry for 2 of 4 sites, .*'03'"),
-        ({"model": "lstm", "sites": SITES[["lat"]]}, r"no column \['lon'\]"),
-        ({"model": "lstm", "sites": SITES.assign(lat=np.nan)}, "None of the 4 sites has a place"),
-        ({"model": "lstm", "sites": SITES.assign(lat=5e6)}, "`lat` of site '01' is 5e.06"),
-        ({"model": "lstm", "sites": SITES.assign(lon=-999.0)}, "`lon` of site '01' is -999"),
+        ({"model": "lstm", "sites": SITES[["lat"]]}, r"does not tell \['lon'\] of any of its 4"),
+        (
+            {"model": "lstm", "sites": SITES.assign(lat=np.nan)},
+            r"does not tell \['lat'\] of any of its 4",
+        ),
+        ({"model": "lstm", "sites": SITES.assign(lat=5e6)}, "Site '01' of `sites` has lat=5e.06"),
+        ({"model": "lstm", "sites": SITES.assign(lon=-999.0)}, "Site '01' of `sites` .*lon=-999"),
     ],
 )
 def test_what_does_not_fit_is_named(results, arguments, message):
@@ -263,3 +266,23 @@ def test_published_regions_of_real_gauges_are_apart_on_the_map(shared_data):
     frame = display.frame()
     assert frame[["lat", "lon"]].notna().all(axis=None)
     assert (display.test_folds.groupby(X.sites["region"]).nunique() == 1).all()
+
+
+@pytest.mark.parametrize("cv", [LeaveRegionOut(), SiteKFold(3, random_state=0), KFold(2)])
+def test_what_site_folds_gives_is_the_map_of_the_splitter(cv):
+    X = Panel(SITES[["lat"]].rename(columns={"lat": "x"}), sites=SITES)
+    folds = site_folds(cv, X)
+    frame = SplitMapDisplay.from_folds(folds).plot().frame()
+    split = SplitMapDisplay.from_splitter(cv, X).frame()
+    tested = frame[frame["role"] == "test"].set_index("site")["fold"]
+    assert tested.reindex(folds.index).tolist() == folds["fold"].tolist()
+    key = ["site", "role"]
+    assert sorted(map(tuple, frame[key].to_numpy())) == sorted(map(tuple, split[key].to_numpy()))
+    of_report = SplitMapDisplay.from_folds(split_report(cv, X).sites).frame()
+    pd.testing.assert_frame_equal(of_report, frame)
+
+
+def test_places_are_found_under_the_names_that_splitters_know():
+    named = SITES.rename(columns={"lat": "gauge_lat", "lon": "gauge_lon"})
+    shown = SplitMapDisplay.from_folds(named, "region").frame()
+    pd.testing.assert_frame_equal(shown, SplitMapDisplay.from_folds(SITES, "region").frame())

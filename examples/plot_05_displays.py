@@ -38,7 +38,8 @@ SplitMapDisplay.from_splitter(LeaveRegionOut(), X, y).plot()
 # ---------
 # How far predictions miss at the other held-out regions says how far they may miss here: the
 # interval of a region reaches from the lower to the upper quantile of observed over predicted
-# flow at the sites of the others. ``stefaland_sk`` has better ways; this one fits into a few lines.
+# flow at the sites of the others. ``ConformalBySite`` is the better way; this one fits into a few
+# lines.
 
 import numpy as np
 import pandas as pd
@@ -75,16 +76,13 @@ display.plot()
 # %%
 # At all sites, region by region: what holds on average need not hold anywhere.
 
+from stefaland_sk.judging import coverage_report
 from stefaland_sk.plotting import CoverageDisplay
 
-tables = []
-for level in (0.5, 0.7, 0.8, 0.9, 0.95):
-    low, high = interval(level)
-    table = pd.DataFrame({"site": X.site_ids, "region": region, "level": level})
-    table["coverage"] = ((y >= low) & (y <= high)).mean(axis=1).to_numpy()
-    table["width"] = (high - low).mean(axis=1)
-    tables.append(table)
-coverage = CoverageDisplay.from_report(pd.concat(tables), unit="mm/d")
+levels = [0.5, 0.7, 0.8, 0.9, 0.95]
+lower, upper = (np.stack(ends, axis=-1) for ends in zip(*map(interval, levels), strict=True))
+report = coverage_report(X, y, lower, upper, confidence_level=levels)
+coverage = CoverageDisplay.from_report(report, unit="mm/d")
 coverage.plot()
 
 # %%
