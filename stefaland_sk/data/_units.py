@@ -87,6 +87,7 @@ _CONVERSIONS = {
     ("m3/m3", "-"): (1.0, 0.0),
     ("cm3/cm3", "m3/m3"): (1.0, 0.0),
     ("m/m", "-"): (1.0, 0.0),
+    ("-", "d/yr"): (365.25, 0.0),  # a share of the days
 }
 _BACKWARDS = {
     (b, a): (1 / factor, -offset / factor) for (a, b), (factor, offset) in _CONVERSIONS.items()

@@ -65,6 +65,7 @@ def test_conversions_are_found_by_their_normal_form(pair):
         (20.0, "degC", "K", 293.15),  # backwards
         (2.0, "mm/s", "mm/h", 7200.0),  # by way of a third unit
         (50.0, "degF", "K", 283.15),
+        (0.1, "fraction", "d/yr", 36.525),  # of the days
     ],
 )
 def test_conversions(value, unit, wanted, expected):

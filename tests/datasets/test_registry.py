@@ -194,4 +194,8 @@ def test_basins_of_three_countries_and_sources_are_one_training_set(shared_data)
     assert X.n_sites == 448 + 406 + 238
     assert np.nanmean(X.variable("prcp")[:448]) == pytest.approx(4.0, abs=0.1)
     assert re.match("mm/d", X.units["prcp"])
+    rainy = X.attributes["high_prec_freq"]  # days per year here, a share of the days there
+    assert X.units["high_prec_freq"] == "d/yr"
+    assert 10 < rainy[:448].median() < 30
+    assert 5 < rainy[448:854].median() < 20
     assert X.check(y).ok
