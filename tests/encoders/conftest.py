@@ -5,7 +5,7 @@ import pytest
 from stefaland_sk import StefaLandTransformer
 from stefaland_sk.datasets import make_catchments
 
-WINDOW = 60
+WINDOW = 64
 
 
 @pytest.fixture(scope="package")

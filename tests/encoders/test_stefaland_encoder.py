@@ -12,7 +12,7 @@ from stefaland_sk import Panel
 from stefaland_sk.encoders import StefaLandEncoder, _encode, _stefaland, _windows
 from stefaland_sk.modules import MaskedAutoencoder
 
-WINDOW = 60
+WINDOW = 64
 
 
 def with_forcing(panel, forcing):
