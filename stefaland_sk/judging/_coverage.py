@@ -193,7 +193,8 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
     Raises
     ------
     ValueError
-        If shapes disagree, or an end is missing where there is an observation.
+        If shapes disagree, an end is missing where there is an observation, or most lower
+        ends lie above the upper ones.
 
     Examples
     --------
@@ -228,6 +229,7 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
             f"`lower` or `upper` is missing (NaN) on {int(lacking.any(axis=-1).sum())} steps with "
             f"an observation, the first at site {site!r}. Leave these steps out of `y`."
         )
+    _check_order(lower, upper, counted)
     labels = read_regions(X, regions, "coverage_report", needed=False)
     observed = np.where(counted, observed, np.nan)
     parts = []
@@ -245,6 +247,16 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
         table["interval_score"] = samples.site_mean(interval_score(observed, low, high, level))
         parts.append(table)
     return CoverageReport(pd.concat(parts, ignore_index=True))
+
+
+def _check_order(lower, upper, counted):
+    """Raise if most bounds are the wrong way round; a few are quantiles that cross."""
+    turned = (lower > upper)[counted].mean() if counted.any() else 0.0
+    if turned > 0.5:
+        raise ValueError(
+            f"`lower` lies above `upper` at {100 * turned:.0f} % of the steps with an observation. "
+            "Have they changed places?"
+        )
 
 
 def interval_score(observed, lower, upper, level):

@@ -81,6 +81,8 @@ def test_mistakes_are_told(catchments):
     both = np.stack([y, y], axis=-1)
     with pytest.raises(ValueError, match="`lower` has 2 levels on its last axis"):
         coverage_report(X, y, both, both, confidence_level=[0.5, 0.8, 0.9])
+    with pytest.raises(ValueError, match="`lower` lies above `upper` at 100 % .* changed places"):
+        coverage_report(X, y, y + 1, y - 1, confidence_level=0.9)
     gap = y.copy()
     gap.iloc[3, 5] = np.nan
     with pytest.raises(
