@@ -263,9 +263,9 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if not levels:
             raise ValueError("`confidence_level` must hold at least one level; it is empty.")
         for level in levels:
-            check_number("confidence_level", level, low=0, high=1, open_low=True)
-            if level == 1:
-                raise ValueError("`confidence_level` must be below 1. Got 1 instead.")
+            check_number("confidence_level", level)
+            if not 0 < level < 1:
+                raise ValueError(f"`confidence_level` must lie in (0, 1). Got {level!r} instead.")
         return tuple(map(float, levels))
 
     def _check_prefit(self):
@@ -284,6 +284,11 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         needed = n_units_needed(level, self.symmetric)
         if self.n_units_ >= needed:
             return
+        if self.n_units_ == 0:
+            raise ValueError(
+                f"Nothing is left to calibrate with: no site has an observation after "
+                f"`warmup`={self.warmup} steps within `period`={self.period}."
+            )
         fewer = self.n_units_ / (self.n_units_ + 1)
         reach = fewer if self.symmetric else 2 * fewer - 1
         ways = "Lower the level, give more sites"
