@@ -31,6 +31,7 @@ _HOMES = {
     "AreaOfApplicability": "stefaland_sk.judging",
     "ConformalBySite": "stefaland_sk.judging",
     "DonorRegressor": "stefaland_sk.judging",
+    "SiteEnsemble": "stefaland_sk.judging",
     "CheckpointError": "stefaland_sk._core",
     "DataWarning": "stefaland_sk._core",
     "LeakageWarning": "stefaland_sk._core",
@@ -55,6 +56,7 @@ __all__ = [
     "Panel",
     "RandomForestComparator",
     "RowRegressor",
+    "SiteEnsemble",
     "SplitWarning",
     "StefaLandLandslide",
     "StefaLandRegressor",
@@ -86,7 +88,12 @@ if TYPE_CHECKING:
         StefaLandStreamflow,
         StefaLandTransformer,
     )
-    from stefaland_sk.judging import AreaOfApplicability, ConformalBySite, DonorRegressor
+    from stefaland_sk.judging import (
+        AreaOfApplicability,
+        ConformalBySite,
+        DonorRegressor,
+        SiteEnsemble,
+    )
 
 
 def __getattr__(name):

@@ -1,5 +1,6 @@
 """Checks of parameter values, with one wording for all messages."""
 
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 
@@ -34,7 +35,16 @@ def check_option(name, value, options):
     for option in options:
         if value is option or (type(value) is type(option) and value == option):
             return value
-    raise ValueError(f"`{name}` must be one of {list(options)}. Got {value!r} instead.")
+    raise ValueError(
+        f"`{name}` must be one of {list(options)}. Got {value!r} instead.{_nearest(value, options)}"
+    )
+
+
+def _nearest(value, options):
+    """Name the option that was probably meant, if there is one."""
+    words = [option for option in options if isinstance(option, str)]
+    near = get_close_matches(value, words, n=1, cutoff=0.7) if isinstance(value, str) else []
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def check_number(name, value, *, low=None, high=None, integer=False, none=False, open_low=False):

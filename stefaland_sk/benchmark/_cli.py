@@ -80,7 +80,7 @@ def make_parser():
         help="make the tables of a run from its results.csv",
         description="Print medians over sites, per fold and overall, from the scores per site.",
     )
-    table.add_argument("csv", nargs="+", help="results.csv of one or more runs")
+    table.add_argument("csv", nargs="+", help="results.csv of one or more runs, or their folders")
     table.add_argument("--markdown", action="store_true", help="write Markdown")
     table.add_argument("--baseline", help="model to beat (default: that of the protocol)")
     table.add_argument("--printed", action="store_true", help="show what the papers print as well")
@@ -92,7 +92,9 @@ def make_parser():
         "their interval, and the sites that lose most. With --models, two models of one file or "
         "of two; otherwise models of the same name.",
     )
-    pair.add_argument("csv", nargs="+", metavar="CSV", help="results.csv of one run or of two")
+    pair.add_argument(
+        "csv", nargs="+", metavar="CSV", help="results.csv or folder of one run or of two"
+    )
     pair.add_argument(
         "--models", nargs=2, metavar=("A", "B"), help="which model of the first and of the last"
     )
@@ -160,8 +162,15 @@ def _of_model(results, model):
     return results[results["model"] == model]
 
 
+def _results_file(name):
+    """Give the file of results of a folder that a run wrote; anything else as it is."""
+    folder = Path(name).expanduser()
+    return str(folder / "results.csv") if folder.is_dir() else name
+
+
 def _read(names):
-    """Read results; a mistake becomes one line."""
+    """Read results, files or the folders of runs; a mistake becomes one line."""
+    names = [_results_file(name) for name in names]
     for name in names:
         if not Path(name).expanduser().is_file():
             raise UsageError(f"there is no file {name!r}.")

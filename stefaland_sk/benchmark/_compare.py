@@ -6,7 +6,7 @@ import pandas as pd
 
 from ._aggregate import aggregation_of, paired_interval, win_rate
 from ._format import grid
-from ._tables import in_order, one_protocol
+from ._tables import in_order, one_protocol, read_results
 
 
 class Comparison(NamedTuple):
@@ -45,10 +45,10 @@ def compare(results_a, results_b, *, metric=None):
 
     Parameters
     ----------
-    results_a, results_b : DataFrame
-        Scores of one protocol each, as from `read_results`: of two models under one protocol, or
-        of the same models before and after a change. If each holds one model, these two are
-        compared; otherwise models of the same name.
+    results_a, results_b : DataFrame, str, Path or list of them
+        Scores of one protocol each, or their files, as for `read_results`: of two models under
+        one protocol, or of the same models before and after a change. If each holds one model,
+        these two are compared; otherwise models of the same name.
     metric : str, default=None
         The metric compared; None takes the first one. Of targets with one value per site the
         absolute errors are compared.
@@ -61,8 +61,8 @@ def compare(results_a, results_b, *, metric=None):
     Raises
     ------
     ValueError
-        If the two have no model or no site in common, there is no such metric, or the kinds of
-        target differ.
+        If a column is missing, the two have no model or no site in common, there is no such
+        metric, or the kinds of target differ.
 
     See Also
     --------
@@ -90,6 +90,7 @@ def compare(results_a, results_b, *, metric=None):
     >>> found.sites.index[0]  # loses most
     ('mine', '03')
     """
+    results_a, results_b = read_results(results_a), read_results(results_b)
     ways = [aggregation_of(one_protocol(part)) for part in (results_a, results_b)]
     if type(ways[0]) is not type(ways[1]):
         raise ValueError(

@@ -237,7 +237,12 @@ class Protocol:
             raise ValueError(f"The site {twice!r} is in X twice; a benchmark needs each once.")
         y = self._site_target(X, y) if self.target_per_site else X.label(align_target(y, X))
         if self.sites is not None:
-            check_option("sites", self.sites, list(X.sites.columns))
+            if self.sites not in X.sites:
+                raise ValueError(
+                    f"The protocol {self.name!r} takes the sites marked in the column "
+                    f"{self.sites!r}, but the site table of X has only {list(X.sites.columns)}. "
+                    "Other data take `replace(protocol, sites=None)`, and a split of theirs."
+                )
             chosen = X.sites[self.sites].fillna(False).to_numpy(dtype=bool)
             if not chosen.any():
                 raise ValueError(f"No site of X has a true value in {self.sites!r}.")

@@ -80,13 +80,52 @@ def is_long(X):
     bool
         True for a DataFrame with the index levels ``site`` and ``time``.
 
+    Raises
+    ------
+    TypeError
+        If X has the rows of a long table, the same site several times, but not its index:
+        ``site`` and ``time`` are columns, or a level of time stamps has another name. Taken
+        for a plain table, each day would be a site.
+
     Examples
     --------
     >>> is_long(pd.DataFrame({"clay": [0.2]}, index=["01013500"]))
     False
     """
-    names = getattr(getattr(X, "index", None), "names", None) or []
-    return isinstance(X, pd.DataFrame) and {"site", "time"} <= set(names)
+    if not isinstance(X, pd.DataFrame):
+        return False
+    if {"site", "time"} <= set(X.index.names):
+        return True
+    _refuse_other_index(X)
+    return False
+
+
+def _refuse_other_index(frame):
+    """Raise if a frame is a long table but for its index: sites that come again, and times."""
+    names = list(frame.index.names)
+    if {"site", "time"} <= set(names).union(frame.columns):
+        site = frame["site"] if "site" in frame else frame.index.get_level_values("site")
+        if site.is_unique:  # one row per site, and a time of which something is told
+            return
+        columns = [name for name in ("site", "time", "region") if name in frame]
+        way = f"frame.set_index({columns}{'' if names == [None] else ', append=True'})"
+        raise TypeError(
+            "X is a long table, one row per site and time, but 'site' and 'time' are not both in "
+            f"its index: `{way}`."
+        )
+    levels = frame.index.levels if isinstance(frame.index, pd.MultiIndex) else []
+    times = [i for i, level in enumerate(levels) if isinstance(level, pd.DatetimeIndex)]
+    if not times:
+        return
+    wanted = list(names)
+    wanted[times[0]] = "time"
+    if "site" not in wanted:
+        wanted[0 if times[0] else 1] = "site"
+    if not frame.index.get_level_values(wanted.index("site")).is_unique:
+        raise TypeError(
+            f"X is a long table, one row per site and time, but the levels of its index are called "
+            f"{names}: `frame.rename_axis(index={wanted})`."
+        )
 
 
 def read_long(frame, forcings=None, attributes=None, units=None, groups=None):

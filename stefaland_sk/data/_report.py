@@ -1,5 +1,6 @@
 """The report of `Panel.check`: what usually goes wrong with data, in words."""
 
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -12,6 +13,7 @@ from stefaland_sk.data._findings_target import TARGET_RULES
 from stefaland_sk.data._target import align_target
 
 _SEVERITIES = ("error", "warning", "note")
+_MOST_ALIKE = 3  # findings that are written out although they differ by the variable alone
 
 
 class PanelReport:
@@ -71,13 +73,32 @@ class PanelReport:
         summary = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
         lines = [self.title, summary]
         for severity in _SEVERITIES:
-            messages = [found.message for found in self.findings if found.severity == severity]
-            if messages:
-                lines += ["", f"{severity.capitalize()}{'' if len(messages) == 1 else 's'}:"]
+            found = [found for found in self.findings if found.severity == severity]
+            if found:
+                messages = _in_few_lines(found)
+                lines += ["", f"{severity.capitalize()}{'' if len(found) == 1 else 's'}:"]
                 lines += [f"  - {message}" for message in messages]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+def _in_few_lines(findings):
+    """Give the messages; of many that differ by the variable alone, one for all."""
+    alike = {}
+    for found in findings:
+        name = found.variable
+        key = re.sub(rf"\b{re.escape(name)}\b", "", found.message) if name else found.message
+        alike.setdefault((found.kind, key), []).append(found)
+    lines = []
+    for group in alike.values():
+        if len(group) <= _MOST_ALIKE:
+            lines += [found.message for found in group]
+            continue
+        names = [found.variable for found in group[1:]]
+        more = f" and {len(names) - 3} more, which frame() names" if len(names) > 3 else ""
+        lines.append(f"{group[0].message} So it is with {', '.join(names[:3])}{more}.")
+    return lines
 
 
 def check_panel(panel, target=None):

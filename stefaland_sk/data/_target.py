@@ -263,6 +263,8 @@ def period_mask(time, period, name):
     inside = np.zeros(len(time), dtype=bool)
     inside[where] = True
     if not inside.any():
+        if start is not None and stop is not None and pd.Timestamp(start) > pd.Timestamp(stop):
+            raise ValueError(f"`{name}`={period!r} ends before it begins.")
         raise ValueError(
             f"`{name}`={period!r} holds no step of X, whose record runs from "
             f"{time[0]:%Y-%m-%d} to {time[-1]:%Y-%m-%d}."

@@ -6,7 +6,7 @@ import pandas as pd
 
 from stefaland_sk.datasets._dataset import DataSet, build
 from stefaland_sk.datasets._gridded import open_any
-from stefaland_sk.datasets._paths import as_path, missing
+from stefaland_sk.datasets._paths import as_path, folder_of, missing
 from stefaland_sk.datasets._series import Columns, CsvFiles, files_by_site
 
 COMPACT = "camels_gb.nc", "attributes_caravan_hydroatlas.parquet"
@@ -128,7 +128,7 @@ def load_camels_gb(
         Folder below which the official files lie: daily series
         (``CAMELS_GB_hydromet_timeseries_*.csv``, ``camels_gb_v2_hydromet_daily_timeseries_*.csv``)
         and tables of attributes (``CAMELS_GB_topographic_attributes.csv``, ...). Or folder with
-        ``camels_gb.nc`` and ``attributes_caravan_hydroatlas.parquet``.
+        ``camels_gb.nc`` and ``attributes_caravan_hydroatlas.parquet``, or that first file.
     forcings : list of str, default=None
         Variables to give. None gives those that there are of prcp, tmean, pet, srad, lrad, spfh and
         wind. Others: pet_interception (with correction for interception) and, in
@@ -212,7 +212,7 @@ def load_camels_gb(
 
 def open_camels_gb(path):
     """Find out which layout lies at `path`, and describe it."""
-    path = as_path(path)
+    path = folder_of(as_path(path), COMPACT[:1])
     if (path / COMPACT[0]).is_file():
         return _open_compact(path)
     files = files_by_site(path, _FILE, lambda match: f"camelsgb_{match[1]}")

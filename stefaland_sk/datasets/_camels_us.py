@@ -80,7 +80,8 @@ def load_camels_us(
         Folder with the unpacked ``basin_dataset_public_v1p2`` and
         ``camels_attributes_v2.0`` (or the former, with the latter beside it); or folder
         with ``camels_us_daymet.nc`` and ``attributes.csv``; or with ``camels_us_demo.nc``
-        and ``camels_us_demo_attributes.csv``. Which one is seen from what is there.
+        and ``camels_us_demo_attributes.csv``, or one of these two files itself. Which one is
+        seen from what is there.
     forcing_product : {"daymet", "maurer", "maurer_extended", "nldas"}, default="daymet"
         Source of the weather. Compact files hold Daymet only. The files of Maurer (but
         not the extended ones) and NLDAS give the daily mean as `tmin` and as `tmax`.

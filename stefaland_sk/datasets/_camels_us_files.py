@@ -9,6 +9,7 @@ import pandas as pd
 
 from stefaland_sk._core import DataWarning
 from stefaland_sk.data import daily_mean_radiation
+from stefaland_sk.datasets._paths import folder_of
 from stefaland_sk.datasets._series import Columns, NetcdfTable, open_netcdf, place
 
 OFFICIAL = "basin_dataset_public_v1p2"
@@ -42,7 +43,9 @@ def open_files(path, product, all_day):
         The provider's attributes by site.
     """
     path = Path(path).expanduser()
-    for name, (tables, folds) in COMPACT.items():
+    named, path = path.name, folder_of(path, COMPACT)
+    for name in sorted(COMPACT, key=lambda name: name != named):  # the one named, first
+        tables, folds = COMPACT[name]
         file = path / name
         table = next((path / t for t in tables if (path / t).is_file()), None)
         if file.is_file() and table is not None:

@@ -6,7 +6,7 @@ import pandas as pd
 from stefaland_sk.data import camels_gauges
 from stefaland_sk.datasets._dataset import DataSet, build
 from stefaland_sk.datasets._gridded import open_any
-from stefaland_sk.datasets._paths import as_path, missing
+from stefaland_sk.datasets._paths import as_path, folder_of, missing
 from stefaland_sk.datasets._series import Columns, SiteFiles, files_by_site
 
 COMPACT = "mopex_us.nc", "attributes.parquet"
@@ -43,7 +43,8 @@ def load_mopex(
     Parameters
     ----------
     path : str or path-like
-        Folder with ``<gauge>.dly`` files, or with ``mopex_us.nc`` and ``attributes.parquet``.
+        Folder with ``<gauge>.dly`` files, or with ``mopex_us.nc`` and ``attributes.parquet``; or
+        that netCDF file.
     forcings : list of str, default=None
         Variables to give, out of prcp, tmax, tmin, pet (the climatic one of the files, which
         is the same in each year) and tmean, which is derived. None gives the first four.
@@ -113,7 +114,7 @@ def load_mopex(
 
 def open_mopex(path):
     """Find out which layout lies at `path`, and describe it."""
-    path = as_path(path)
+    path = folder_of(as_path(path), COMPACT[:1])
     if (path / COMPACT[0]).is_file():
         return _open_compact(path)
     files = (

@@ -11,6 +11,24 @@ def as_path(path):
     return path
 
 
+def folder_of(path, names):
+    """Give the folder of a data set whose main file was named in its place.
+
+    Parameters
+    ----------
+    path : Path
+        What the caller gave.
+    names : collection of str
+        Names of main files, whose tables lie beside them.
+
+    Returns
+    -------
+    Path
+        The folder, or `path` itself where it is no such file.
+    """
+    return path.parent if path.name in names and path.is_file() else path
+
+
 def missing(what, path, looked, advice="", or_file=False):
     """Give the error of a reader that did not find its files.
 

@@ -14,7 +14,7 @@ from stefaland_sk.datasets._gridded import find_file, load_gridded
 from stefaland_sk.datasets._ismn import load_ismn
 from stefaland_sk.datasets._mopex import load_mopex
 from stefaland_sk.datasets._netcdf_set import has_target
-from stefaland_sk.datasets._paths import as_path, missing
+from stefaland_sk.datasets._paths import as_path, folder_of, missing
 from stefaland_sk.datasets._series import open_netcdf
 from stefaland_sk.datasets._smap import is_database, load_smap
 from stefaland_sk.datasets._soil_profiles import is_profiles, load_soil_profiles
@@ -144,13 +144,15 @@ def _is_below(path, *patterns):
 def _is_camels_us(path):
     roots = (path, path / _camels_us_files.OFFICIAL)
     official = any((root / "basin_mean_forcing").is_dir() for root in roots)
-    compact = any((path / name).is_file() for name in _camels_us_files.COMPACT)
+    names = _camels_us_files.COMPACT
+    compact = any((folder_of(path, names) / name).is_file() for name in names)
     return official or compact
 
 
 def _is_camels_gb(path):
     patterns = ("CAMELS_GB_hydromet_timeseries_*.csv", "camels_gb_v2_hydromet_daily_*.csv")
-    return (path / _camels_gb.COMPACT[0]).is_file() or _is_below(path, *patterns)
+    name = _camels_gb.COMPACT[0]
+    return (folder_of(path, [name]) / name).is_file() or _is_below(path, *patterns)
 
 
 def _is_caravan(path):
@@ -159,7 +161,8 @@ def _is_caravan(path):
 
 
 def _is_mopex(path):
-    return (path / _mopex.COMPACT[0]).is_file() or _is_below(path, "????????.dly")
+    name = _mopex.COMPACT[0]
+    return (folder_of(path, [name]) / name).is_file() or _is_below(path, "????????.dly")
 
 
 def _is_ismn(path):

@@ -337,6 +337,13 @@ def _row_values(y, inputs):
 
 def _table_values(y, n_samples):
     """Check one value per row as scikit-learn does, letting NaN through."""
+    shape = getattr(y, "shape", ())
+    if len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"X is a plain table, in which each row is a site, so `y` should be a 1d array with "
+            f"one value per row; it has the shape {tuple(shape)}. To predict series, give X as a "
+            "Panel, with forcing; of several values per site, take one column."
+        )
     values = column_or_1d(y, warn=True)
     if values.dtype.kind in "OSU":
         values = values.astype(np.float64)

@@ -11,7 +11,7 @@ from stefaland_sk._core import check_number, check_option
 from stefaland_sk.judging._calibration import Calibration, LeftOut, n_units_needed
 from stefaland_sk.judging._compare_scores import N_PARTS, compare_scores
 from stefaland_sk.judging._conformity import SCORES
-from stefaland_sk.judging._coverage import coverage_report
+from stefaland_sk.judging._coverage import check_levels, coverage_report
 from stefaland_sk.judging._samples import (
     as_indexable,
     read_regions,
@@ -189,7 +189,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self
             The fitted estimator.
         """
-        levels = self._levels(self.confidence_level)
+        levels = check_levels(self.confidence_level)
         check_option("conformity", self.conformity, [*SCORES, "auto"])
         check_option("symmetric", self.symmetric, [True, False])
         check_option("unit", self.unit, ["site", "region"])
@@ -257,17 +257,6 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             regions=self.regions,
         )
 
-    def _levels(self, levels):
-        """Check confidence levels; give them as a tuple."""
-        levels = np.atleast_1d(np.asarray(levels, dtype=object)).tolist()
-        if not levels:
-            raise ValueError("`confidence_level` must hold at least one level; it is empty.")
-        for level in levels:
-            check_number("confidence_level", level, low=0, high=1, open_low=True)
-            if level == 1:
-                raise ValueError("`confidence_level` must be below 1. Got 1 instead.")
-        return tuple(map(float, levels))
-
     def _check_prefit(self):
         """Raise unless the estimator is fitted."""
         try:
@@ -284,6 +273,11 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         needed = n_units_needed(level, self.symmetric)
         if self.n_units_ >= needed:
             return
+        if self.n_units_ == 0:
+            raise ValueError(
+                f"Nothing is left to calibrate with: no site has an observation after "
+                f"`warmup`={self.warmup} steps within `period`={self.period}."
+            )
         fewer = self.n_units_ / (self.n_units_ + 1)
         reach = fewer if self.symmetric else 2 * fewer - 1
         ways = "Lower the level, give more sites"
@@ -350,7 +344,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             return {None: Calibration.fit(name, values, data, self.symmetric)}
         return {
             level: Calibration.fit(name, self._pair(quantiles, level), data, self.symmetric)
-            for level in self._levels(self.confidence_level)
+            for level in check_levels(self.confidence_level)
         }
 
     def _pair(self, quantiles, level):
@@ -398,7 +392,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given = self.confidence_level if confidence_level is None else confidence_level
-        levels = self._levels(given)
+        levels = check_levels(given)
         samples = read_samples(X)
         lower, upper = self._bounds(
             *self._predictions(self.estimator_, X, samples), samples, levels
@@ -430,7 +424,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if quantiles is None:
-            levels = self._levels(self.confidence_level)
+            levels = check_levels(self.confidence_level)
             quantiles = sorted(end for c in levels for end in ((1 - c) / 2, (1 + c) / 2))
         samples = read_samples(X)
         predicted = self._predictions(self.estimator_, X, samples)
@@ -444,7 +438,7 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 ends.append(self._clip(calibration.median(predicted[0], samples)))
             else:
                 level = round(abs(2 * p - 1), 10)
-                bounds = self._bounds(*predicted, samples, self._levels(level))
+                bounds = self._bounds(*predicted, samples, check_levels(level))
                 ends.append(bounds[int(p > 0.5)][..., 0])
         return samples.restore(np.stack(ends, axis=-1))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk._core import check_number
+from stefaland_sk.data import Panel
 from stefaland_sk.judging._samples import read_regions, read_samples, read_target, scored_steps
 
 _COLUMNS = ["coverage", "width", "relative_width", "interval_score"]
@@ -175,6 +176,7 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
         Observed target, aligned with the samples; NaN = not observed.
     lower, upper : array-like
         Ends of the intervals, aligned as `y`; with several levels one more axis at the end.
+        Labels of sites, rows and times, where there are any, are followed.
     confidence_level : float or sequence of float
         The level of the intervals, or of each.
     regions : str, mapping or Series, default=None
@@ -193,7 +195,8 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
     Raises
     ------
     ValueError
-        If shapes disagree, or an end is missing where there is an observation.
+        If shapes disagree, an end is missing where there is an observation, or most lower
+        ends lie above the upper ones.
 
     Examples
     --------
@@ -206,11 +209,10 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
     [0.0]
     """
     several = np.ndim(confidence_level) > 0
-    levels = np.atleast_1d(confidence_level).tolist()
-    for level in levels:
-        check_number("confidence_level", level, low=0, high=1, open_low=True)
+    levels = check_levels(confidence_level)
     samples = read_samples(X)
     observed = read_target(X, y, samples)
+    lower, upper = _in_order(lower, X, "lower"), _in_order(upper, X, "upper")
     lower = samples.rows(lower, "lower", n_more=int(several))
     upper = samples.rows(upper, "upper", n_more=int(several))
     lower, upper = (end if several else end[..., None] for end in (lower, upper))
@@ -228,6 +230,7 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
             f"`lower` or `upper` is missing (NaN) on {int(lacking.any(axis=-1).sum())} steps with "
             f"an observation, the first at site {site!r}. Leave these steps out of `y`."
         )
+    _check_order(lower, upper, counted)
     labels = read_regions(X, regions, "coverage_report", needed=False)
     observed = np.where(counted, observed, np.nan)
     parts = []
@@ -245,6 +248,50 @@ def coverage_report(X, y, lower, upper, *, confidence_level, regions=None, warmu
         table["interval_score"] = samples.site_mean(interval_score(observed, low, high, level))
         parts.append(table)
     return CoverageReport(pd.concat(parts, ignore_index=True))
+
+
+def check_levels(levels):
+    """Check confidence levels; give them as a tuple."""
+    levels = np.atleast_1d(np.asarray(levels, dtype=object)).tolist()
+    if not levels:
+        raise ValueError("`confidence_level` must hold at least one level; it is empty.")
+    for level in levels:
+        check_number("confidence_level", level)
+        if not 0 < level < 1:
+            raise ValueError(f"`confidence_level` must lie in (0, 1). Got {level!r} instead.")
+    return tuple(map(float, levels))
+
+
+def _in_order(end, X, name):
+    """Bring ends that carry labels into the order of the samples; give others as they are."""
+    labels = X.site_ids if isinstance(X, Panel) else getattr(X, "index", None)
+    labelled = isinstance(end, pd.Series | pd.DataFrame) and not isinstance(
+        end.index, pd.RangeIndex
+    )
+    if labels is None or not labelled:
+        return end
+    for axis, wanted in ((0, labels), (1, getattr(X, "time", None))):
+        there = end.axes[axis] if axis < end.ndim else None
+        if axis and not (isinstance(X, Panel) and isinstance(there, pd.DatetimeIndex)):
+            continue
+        if there.equals(pd.Index(wanted, name=there.name)):
+            continue
+        lacking = wanted.difference(there)
+        if len(lacking) or not (there.is_unique and wanted.is_unique):
+            what = f"lacks {list(lacking[:3])}" if len(lacking) else "has them more than once"
+            raise ValueError(f"`{name}` must have the labels of X; it {what}.")
+        end = end.reindex(wanted, axis=axis)
+    return end
+
+
+def _check_order(lower, upper, counted):
+    """Raise if most bounds are the wrong way round; a few are quantiles that cross."""
+    turned = (lower > upper)[counted].mean() if counted.any() else 0.0
+    if turned > 0.5:
+        raise ValueError(
+            f"`lower` lies above `upper` at {100 * turned:.0f} % of the steps with an observation. "
+            "Have they changed places?"
+        )
 
 
 def interval_score(observed, lower, upper, level):

@@ -138,6 +138,13 @@ class SiteEnsemble(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _models(self):
         """Name the unfitted models."""
         if not self._is_one():
+            if not all(
+                isinstance(pair, tuple | list) and len(pair) == 2 for pair in self.estimator
+            ):
+                raise TypeError(
+                    "`estimator` must be an estimator or list pairs (name, estimator), as in "
+                    f"[('linear', LinearComparator())]; got {self.estimator!r}."
+                )
             names = [name for name, _ in self.estimator]
             if not names or len(set(names)) < len(names):
                 raise ValueError(

@@ -133,7 +133,7 @@ def panel_permutation_importance(
     Raises
     ------
     ValueError
-        If a variable is not in X.
+        If a variable is not in X, or X has a single site to deal it among.
 
     See Also
     --------
@@ -163,6 +163,7 @@ def panel_permutation_importance(
     check_number("n_repeats", n_repeats, low=1, integer=True)
     source = shuffled(X)
     chosen = _choose(source, X, variables, groups)
+    _check_partners(source, chosen, forcing)
     score = _read_scoring(scoring, estimator, read_samples(X).kind)
     rng = check_random_state(random_state)
     rng = np.random.default_rng(rng.randint(2**31 - 1))
@@ -201,6 +202,19 @@ def _choose(source, X, variables, groups):
     if unknown:
         raise ValueError(f"X has no variable {unknown[0]!r}. It has {source.names}.")
     return chosen
+
+
+def _check_partners(source, chosen, forcing):
+    """Raise if what is dealt among sites has a single one, and so would stay as it is."""
+    if source.n_sites > 1:
+        return
+    series = source.forcing_names if forcing == "blocks" else ()
+    stuck = [name for members in chosen.values() for name in members if name not in series]
+    if stuck:
+        raise ValueError(
+            f"X has one site, so that there is none to swap {stuck[0]!r} with. Give two sites or "
+            "more, or permute forcing alone, in time: forcing='blocks', variables=X.forcing_names."
+        )
 
 
 def _read_scoring(scoring, estimator, kind):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from stefaland_sk._core import check_number
 from stefaland_sk.data import (
@@ -110,9 +110,11 @@ def checked_table(estimator, X, *, reset):
     """
     if isinstance(X, Panel) or is_long(X):
         return X
-    values = validate_data(
-        estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-    )
+    settings = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
+    if reset or hasattr(estimator, "n_features_in_"):
+        values = validate_data(estimator, X, reset=reset, **settings)
+    else:  # fitted on sites of another form; what of X is asked for, is found by name
+        values = check_array(X, **settings)
     if isinstance(X, pd.DataFrame):
         return pd.DataFrame(values, index=X.index, columns=X.columns.map(str))
     return values

@@ -112,6 +112,8 @@ def test_results_that_cannot_be_compared_are_refused():
         compare(a, pd.concat([a, a.assign(protocol="q")]))
     with pytest.raises(ValueError, match="`metric` must be one of"):
         compare(a, a, metric="kge")
+    with pytest.raises(ValueError, match=r"the table lacks \['protocol', 'seed'\]"):
+        compare(a.drop(columns=["protocol", "seed"]), a)
     values = pd.concat([a.assign(metric="observed"), a.assign(metric="predicted")])
     with pytest.raises(ValueError, match="the other values of targets without time"):
         compare(a, values)
@@ -144,3 +146,11 @@ def test_one_table_over_protocols_leaves_gaps_where_nothing_ran():
     lines = format_protocols(both).splitlines()
     assert lines[3].split() == ["p", "nse", "0.500", "-"]
     assert lines[4].split() == ["q", "rmse", "-", "1.000"]
+
+
+def test_results_are_compared_by_their_files(tmp_path):
+    a, b = scores("p", "lstm", nse=0.5), scores("p", "mine", nse=0.6)
+    for name, part in (("a", a), ("b", b)):
+        part.to_csv(tmp_path / name, index=False)
+    found = compare(tmp_path / "a", str(tmp_path / "b"))
+    pd.testing.assert_frame_equal(found.sites, compare(a, b).sites)

@@ -134,6 +134,7 @@ def test_check_takes_any_kind_of_data(command, tmp_path):
         (["check", "{tmp}/empty.txt"], "No data set of a known kind at {tmp}/empty.txt"),
         (["check", "{tmp}/other.csv", "--target", "q"], "takes no option 'target'"),
         (["table", "no.csv"], "there is no file 'no.csv'."),
+        (["table", "{tmp}"], "there is no file '{tmp}/results.csv'."),
         (["table", "{tmp}/other.csv"], "lacks ['protocol'"),
         (["table", "{tmp}/empty.txt"], "cannot be read as CSV"),
     ],

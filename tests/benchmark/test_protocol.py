@@ -178,7 +178,7 @@ def test_data_that_do_not_fit_are_refused(catchments):
         protocol.take(type(X)(X.attributes), y.iloc[:, 0])
     with pytest.raises(ValueError, match="'00000001' is in X twice"):
         protocol.take(X[[0, 0]], y.iloc[[0, 0]])
-    with pytest.raises(ValueError, match="`sites` must be one of"):
+    with pytest.raises(ValueError, match="'p' takes the sites marked in .* 'chosen', but"):
         replace(protocol, sites="chosen").take(X, y)
     with pytest.raises(ValueError, match="No site of X has a true value in 'chosen'"):
         replace(protocol, sites="chosen").take(X.assign(sites=X.sites.assign(chosen=False)), y)

@@ -20,6 +20,13 @@ def test_an_illegal_option_is_named(value):
         check_option("loss", value, ["nse", "rmse"])
 
 
+def test_a_misspelt_option_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"Got 'nsee' instead. Did you mean 'nse'\?$"):
+        check_option("metric", "nsee", [None, "nse", "kge"])
+    with pytest.raises(ValueError, match=r"Got 'bias' instead.$"):
+        check_option("metric", "bias", ["nse", "kge"])
+
+
 def test_true_does_not_pass_for_one():
     with pytest.raises(ValueError, match=r"`level` must be one of \[0, 1\]. Got True instead"):
         check_option("level", True, [0, 1])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stefaland_sk.data import Panel, is_long, read_long
+from stefaland_sk.data import Panel, is_long, read_long, site_of_samples
 
 
 @pytest.fixture
@@ -173,6 +173,28 @@ def test_is_long(frame):
     assert not is_long(frame["prcp"])
     assert not is_long(frame.droplevel("time"))
     assert not is_long(frame.to_numpy())
+
+
+def test_a_long_table_with_another_index_is_not_taken_for_a_plain_table(frame):
+    with pytest.raises(TypeError, match=r"set_index\(\['site', 'time', 'region'\]\)"):
+        is_long(frame.reset_index())
+    frame = frame.droplevel("region")
+    half = frame.reset_index("time")
+    with pytest.raises(TypeError, match=r"not both in its index.*\(\['time'\], append=True\)"):
+        is_long(half)
+    assert is_long(half.set_index(["time"], append=True))
+    renamed = frame.rename_axis(index=["gauge", "date"])
+    with pytest.raises(TypeError, match=r"called \['gauge', 'date'\]: .*index=\['site', 'time'\]"):
+        site_of_samples(renamed)
+    with pytest.raises(TypeError, match=r"called \[None, None\]: .*index=\['time', 'site'\]"):
+        is_long(frame.swaplevel().rename_axis(index=[None, None]))
+
+
+def test_a_plain_table_may_tell_a_time_of_each_site():
+    slides = pd.DataFrame({"slope": [1.0, 2.0], "time": pd.date_range("2000", periods=2)})
+    slides.index = pd.Index(["a", "b"], name="site")
+    for table in (slides, slides.reset_index(), slides.set_index("time", append=True)):
+        assert not is_long(table.rename_axis(index={"time": "date"}))
 
 
 # ---------------------------------------------------------------------- errors

@@ -500,3 +500,16 @@ def test_one_value_per_site_is_a_target_too():
     assert only(report, "unlabelled")["site"] == IDS[3]
     assert only(report, "leak")["variable"] == "z"
     assert kinds(panel.check(rng.normal(size=12))) == set()
+
+
+def test_findings_that_differ_by_the_variable_alone_share_a_line(forcing):
+    names = ["dams", "a", "b", "c", "d", "e"]
+    varied = {"clay": np.linspace(0.1, 0.4, N_SITES)}
+    few = make_panel(forcing, varied | dict.fromkeys(names[:3], np.ones(N_SITES))).check()
+    assert str(few).count("at every site") == 3
+    many = make_panel(forcing, varied | dict.fromkeys(names, np.ones(N_SITES))).check()
+    assert "The attribute dams is 1 at every site" in str(many)
+    assert "So it is with a, b, c and 2 more, which frame() names." in str(many)
+    assert str(many).count("at every site") == 1
+    assert "0 errors, 0 warnings, 7 notes" in str(many)
+    assert (many.frame()["kind"] == "constant").sum() == 6

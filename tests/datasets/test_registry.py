@@ -159,6 +159,25 @@ def test_several_files_are_not_guessed_among(tmp_path):
 
 # ------------------------------------------------------------------ real data
 @pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("camels_us/camels_us_daymet.nc", "camels_us"),
+        ("demo/camels_us_demo.nc", "camels_us"),
+        ("camels_gb/camels_gb.nc", "camels_gb"),
+        ("mopex_us/mopex_us.nc", "mopex"),
+    ],
+)
+def test_the_file_of_a_set_is_read_like_its_folder(shared_data, file, kind):
+    path = shared_data / file
+    assert find_kind(path) == kind
+    period = ("1996-01-01", "1996-01-31")
+    (X, y), (folder, target) = (load_panel(p, period=period) for p in (path, path.parent))
+    pd.testing.assert_frame_equal(X.attributes, folder.attributes)
+    pd.testing.assert_frame_equal(X.sites, folder.sites)
+    pd.testing.assert_frame_equal(y, target)
+
+
+@pytest.mark.parametrize(
     ("folder", "kind", "n_sites", "n_forcings"),
     [
         ("camels_us", "camels_us", 448, 6),

@@ -221,3 +221,9 @@ def test_days_without_any_forcing_are_nan_in_a_panel(catchments, make_lstm, make
         missing = np.isnan(model.predict(broken))
         assert missing[1, 100:120].all()
         assert missing.sum() == 20
+
+
+def test_series_for_the_attributes_of_sites_are_refused(catchments, make_lstm):
+    X, y = catchments
+    with pytest.raises(ValueError, match=r"X is a plain table.*shape \(6, 365\).*Panel, with"):
+        make_lstm().fit(X.attributes, y)

@@ -1,5 +1,7 @@
 """The dissimilarity index, its threshold, and what it names."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,3 +133,12 @@ def test_what_cannot_be_compared_is_told(catchments, plane):
     area = AreaOfApplicability().fit(X)
     with pytest.raises(ValueError, match=r"X lacks 1 of the 2 features .*\['area'\]"):
         area.dissimilarity(X.keep_variables(attributes=["slope"]))
+
+
+def test_a_table_is_compared_with_the_attributes_of_a_panel(catchments):
+    X, _ = catchments
+    area = AreaOfApplicability().fit(X[:30])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = area.dissimilarity(X[30:].attributes)
+    pd.testing.assert_series_equal(found, area.dissimilarity(X[30:]))

@@ -74,13 +74,33 @@ def test_no_observation_at_all_is_said():
     assert str(report) == "No site has an observation: there is no coverage to report."
 
 
+def test_ends_with_labels_are_brought_into_the_order_of_the_samples(catchments):
+    X, y = catchments
+    right = coverage_report(X, y, 0.5 * y, 2 * y, confidence_level=0.9)
+    turned = coverage_report(X, y, 0.5 * y[::-1], 2 * y.iloc[:, ::-1], confidence_level=0.9)
+    pd.testing.assert_frame_equal(turned.frame(), right.frame())
+    rows, flow = X.to_long(y)
+    long = coverage_report(rows, flow, 0.5 * flow[::-1], 2 * flow, confidence_level=0.9)
+    np.testing.assert_allclose(long.frame()["width"], right.frame()["width"], rtol=1e-5)
+    other = y.rename(index={X.site_ids[2]: "elsewhere"})
+    with pytest.raises(ValueError, match=r"`upper` must have the labels of X; it lacks \['0002'\]"):
+        coverage_report(X, y, y, other, confidence_level=0.9)
+    twice = X[[0, 0, 1]]
+    assert len(coverage_report(twice, y.iloc[[0, 0, 1]], y.iloc[[0, 0, 1]], y.iloc[[0, 0, 1]] + 1,
+                               confidence_level=0.9).frame()) == 3  # fmt: skip
+    with pytest.raises(ValueError, match="it has them more than once"):
+        coverage_report(X[:2], y[:2], y[:2], y.iloc[[1, 0, 0]], confidence_level=0.9)
+
+
 def test_mistakes_are_told(catchments):
     X, y = catchments
     with pytest.raises(ValueError, match=r"`lower` must be aligned .* got an array of shape \(2"):
-        coverage_report(X, y, y[:2], y, confidence_level=0.9)
+        coverage_report(X, y, y[:2].to_numpy(), y, confidence_level=0.9)
     both = np.stack([y, y], axis=-1)
     with pytest.raises(ValueError, match="`lower` has 2 levels on its last axis"):
         coverage_report(X, y, both, both, confidence_level=[0.5, 0.8, 0.9])
+    with pytest.raises(ValueError, match="`lower` lies above `upper` at 100 % .* changed places"):
+        coverage_report(X, y, y + 1, y - 1, confidence_level=0.9)
     gap = y.copy()
     gap.iloc[3, 5] = np.nan
     with pytest.raises(

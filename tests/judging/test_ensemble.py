@@ -100,6 +100,11 @@ def test_mistakes_are_told(catchments, estimator, settings, message):
         SiteEnsemble(estimator, **settings).fit(X, y)
 
 
+def test_models_without_names_are_refused(catchments):
+    with pytest.raises(TypeError, match=r"list pairs \(name, estimator\).*got \[RainShare"):
+        SiteEnsemble([RainShare(), RainShare()]).fit(*catchments)
+
+
 def test_members_without_quantiles_are_named(catchments):
     X, y = catchments
     ensemble = SiteEnsemble([("a", RainShare()), ("b", ClimatologyComparator())]).fit(X, y)

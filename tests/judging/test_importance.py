@@ -122,3 +122,16 @@ def test_a_panel_without_groups_has_none_to_permute(catchments):
     X, y = catchments
     with pytest.raises(ValueError, match="needs a Panel that has groups"):
         panel_permutation_importance(RainShare().fit(X, y), X.assign(groups={}), y, groups="panel")
+
+
+def test_a_single_site_has_none_to_swap_with(catchments):
+    X, y = catchments
+    model = RainShare().fit(X, y)
+    with pytest.raises(ValueError, match="X has one site, so that there is none to swap 'prcp'"):
+        panel_permutation_importance(model, X[:1], y[:1], variables=["prcp"])
+    with pytest.raises(ValueError, match="none to swap 'area' with.*forcing='blocks'"):
+        panel_permutation_importance(model, X[:1], y[:1], forcing="blocks")
+    found = panel_permutation_importance(
+        model, X[:1], y[:1], forcing="blocks", variables=["prcp"], n_repeats=1, random_state=0
+    )
+    assert found.importances[0, 0] > 0
