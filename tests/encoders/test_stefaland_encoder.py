@@ -165,10 +165,10 @@ def test_variants_are_saved_pickled_and_give_a_site_the_same_bits(gappy, variant
 
 
 def test_days_keep_their_place_in_a_patch(catchments, encoder):
-    config = replace(encoder.module.config, max_length=WINDOW + 1, patch=8)
+    config = replace(encoder.module.config, max_length=WINDOW + 1, patch=12)
     patched = StefaLandEncoder(MaskedAutoencoder(config), encoder.scaler, WINDOW)
     days, _ = patched.encode(catchments)
-    start = 24  # the second window moves on by whole patches, not by 30 days
+    start = 24  # the second window moves on by whole patches, not by 32 days
     part = catchments.sel_time(catchments.time[start], catchments.time[start + WINDOW - 1])
     new = slice(WINDOW, start + WINDOW)
     expected = patched.encode(part)[0][:, new.start - start :]
