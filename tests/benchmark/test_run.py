@@ -312,7 +312,7 @@ def test_the_mean_over_seeds_is_scored_by_its_predictions(catchments, protocol, 
     two = run(protocol, X, y, {"two": Constant(2.0)}, out=tmp_path / "b", seeds=[0]).scores
     merged = mean.merge(two, on=["site", "metric"], suffixes=("", "_two"))
     assert len(merged) == len(mean) == len(two)
-    np.testing.assert_allclose(merged["value"], merged["value_two"], rtol=1e-5)
+    np.testing.assert_allclose(merged["value"], merged["value_two"], rtol=1e-5, atol=1e-6)
     assert find_problems(results.scores) == []
     costs = results.runs.groupby("model")["fit_seconds"].sum()
     assert costs["mine, mean of 2"] == pytest.approx(costs["mine"])

@@ -266,7 +266,11 @@ def test_the_loss_for_low_flows_survives_negative_predictions(short, make_lstm):
 
 # ---------------------------------------------------------------------- B24, B25: names of rows
 def test_rows_that_versions_of_the_paper_mix_up_are_told_apart():
-    rows = [dict(row.parameters) for row in PAPER_ROWS.values() if row.needs_encoder is None]
+    rows = [
+        (row.estimator, dict(row.parameters))
+        for row in PAPER_ROWS.values()
+        if row.needs_encoder is None
+    ]
     assert all(rows.count(row) == 1 for row in rows)
     assert paper_row("resconn") != paper_row("resconn_cnn")  # programs and figure
     frozen, scratch = paper_row("ablation_frozen"), paper_row("ablation_scratch")
