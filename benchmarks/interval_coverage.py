@@ -29,15 +29,7 @@ SCORES = ["absolute", "relative", "site", "magnitude"]
 MODELS = {
     "linear": LinearComparator(max_rows=100_000),
     "boosting": BoostingComparator(n_estimators=100, max_rows=100_000),
-    "lstm": LSTMRegressor(
-        window=180,
-        warmup=90,
-        batch_size=32,
-        lr=1e-2,
-        max_epochs=2,
-        attribute_noise=1.0,
-        precision="bf16",
-    ),
+    "lstm": LSTMRegressor(max_epochs=4, early_stopping=False, precision="bf16"),
 }
 
 
