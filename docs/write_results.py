@@ -81,12 +81,16 @@ def by_conformity(coverage):
     """Coverage of intervals as means over sites, then over regions, with the range of regions."""
     seen = coverage[coverage["n_obs"] > 0]
     keys, numbers = ["model", "conformity", "level"], ["coverage", "relative_width"]
-    regions = seen.groupby([*keys, "region"], sort=False)[[*numbers, "interval_score_inside"]]
-    found = regions.mean().groupby(keys, sort=False)
+    regions = seen.groupby([*keys, "region"], sort=False)[
+        [*numbers, "interval_score_inside"]
+    ].mean()
+    found = regions.groupby(keys, sort=False)
+    away = (regions["coverage"] - regions.index.get_level_values("level")).abs()
     mean, low, high = found.mean(), found["coverage"].min(), found["coverage"].max()
     table = pd.DataFrame(index=mean.index)
     ranges = zip(mean["coverage"], low, high, strict=True)
     table["coverage (regions)"] = [f"{m:.3f} ({a:.3f} to {b:.3f})" for m, a, b in ranges]
+    table["worst region"] = [key[-1] for key in away.groupby(keys, sort=False).idxmax()]
     table["relative width"] = mean["relative_width"].map("{:.2f}".format)
     table["interval score inside"] = mean["interval_score_inside"].map("{:.2f}".format)
     return table.reset_index().astype(str)
