@@ -33,30 +33,19 @@ class PartStore:
         """Give a part, or None if it is not there or not whole."""
         try:
             part = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):  # not JSON, or not even text
             return None
         return part if isinstance(part, dict) and "scores" in part else None
 
     def write(self, path, part):
         """Write a part beside its place and rename it: a killed run leaves no half file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
-        with unfinished.open("w", encoding="utf-8") as stream:
-            json.dump(part, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(unfinished, path)
+        _write_whole(path, lambda stream: stream.write(json.dumps(part).encode()))
 
     def write_predictions(self, path, X, predicted):
         """Write what was predicted in one fold beside its scores."""
-        path = self.predictions_path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
-        with unfinished.open("wb") as stream:
-            values = np.asarray(predicted, dtype=np.float32)
-            np.savez(stream, sites=np.asarray(X.site_ids, dtype=str), predicted=values)
-        os.replace(unfinished, path)
+        sites = np.asarray(X.site_ids, dtype=str)  # plain text, which needs no pickle
+        values = {"sites": sites, "predicted": np.asarray(predicted, dtype=np.float32)}
+        _write_whole(self.predictions_path(path), lambda stream: np.savez(stream, **values))
 
     def read_predictions(self, path):
         """Give what was predicted in one fold, or None if it is not there or not whole."""
@@ -70,6 +59,18 @@ class PartStore:
     def predictions_path(path):
         """Give the file of a part's predictions."""
         return Path(path).with_suffix(".npz")
+
+
+def _write_whole(path, write):
+    """Write a file beside its place and rename it when it is on disk."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
+    with unfinished.open("wb") as stream:
+        write(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(unfinished, path)
 
 
 class FoldRecorder:

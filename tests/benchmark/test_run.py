@@ -105,7 +105,7 @@ def test_finished_folds_are_not_run_again(catchments, protocol, tmp_path):
     assert (tmp_path / "out/results.csv").read_bytes() == written
 
 
-@pytest.mark.parametrize("damage", ["lost", "cut"])
+@pytest.mark.parametrize("damage", ["lost", "cut", "no text"])
 def test_a_lost_or_damaged_part_is_made_anew(catchments, protocol, tmp_path, damage):
     X, y = catchments
     log = tmp_path / "log"
@@ -115,6 +115,8 @@ def test_a_lost_or_damaged_part_is_made_anew(catchments, protocol, tmp_path, dam
     part = sorted(tmp_path.glob("parts/constant-1-2-*.json"))[0]
     if damage == "lost":
         part.unlink()
+    elif damage == "no text":
+        part.write_bytes(b"\xff\xfe\x00\x81" * 20)
     else:
         part.write_text(part.read_text()[:50])
     run(protocol, X, y, models, out=tmp_path)
