@@ -46,16 +46,11 @@ ROWS = (
 )
 # The estimators' defaults but for these, which were chosen inside training folds. Regions unlike
 # those of the training ask for fewer updates and more noise than gauged neighbours.
-SHORT = {"window": 180, "warmup": 90, "batch_size": 32, "lr": 5e-3}
 HEAD = {
-    "pur": {**SHORT, "max_epochs": 4, "attribute_noise": 0.5},
-    "pub": {**SHORT, "max_epochs": 6, "attribute_noise": 0.2},
+    "pur": {"max_epochs": 4, "attribute_noise": 0.5},
+    "pub": {"max_epochs": 6, "attribute_noise": 0.2},
 }
 COMMON = {"early_stopping": False, "precision": "bf16"}
-# Where the head sees the attributes themselves, features need not tell it the site.
-FEATURES = {"dropout": 0.1, "feature_noise": 1.0}
-# HBV has its own windows and rates, those of `HBVStreamflow`; its network has the same noise.
-HYBRID = {"pur": {"attribute_noise": 0.5}, "pub": {"attribute_noise": 0.2}}
 ENCODER = {"patch": 4, "max_epochs": 10, "precision": "bf16"}
 
 
@@ -73,12 +68,11 @@ def make_models(names, folder, split, target_scale=None):
         if name == "lstm":
             return LSTMRegressor(**common)
         if name.endswith("_hbv"):
-            return HBVStreamflow(encoder, **paper_row(name), **HYBRID[split], **COMMON)
+            # With windows and epochs of its own, those of `HBVStreamflow`, and the same noise.
+            noise = HEAD[split]["attribute_noise"]
+            return HBVStreamflow(encoder, **paper_row(name), attribute_noise=noise, **COMMON)
         row, untrained, _ = name.partition("_random")
-        params = paper_row(row) | FEATURES | ({"encoder_init": "random"} if untrained else {})
-        if name.startswith(("noresconn", "probe")):
-            del params["feature_noise"]
-        return stefaland(**params)
+        return stefaland(**paper_row(row), **({"encoder_init": "random"} if untrained else {}))
 
     return {name: make(name) for name in names}
 

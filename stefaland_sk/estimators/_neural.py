@@ -106,7 +106,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         """Give the inputs a network is trained on; they may differ from those of predict."""
         return self._make_inputs(panel, net)
 
-    def _perturbation(self):
+    def _perturbation(self, module):
         """Give what is done to the inputs of each batch in training."""
         return SitePerturbation(self.attribute_noise, self.attribute_dropout)
 
@@ -167,7 +167,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
         for number, (own_seed, module) in enumerate(zip(seeds, modules, strict=True)):
             if inputs is None or self._inputs_differ:
                 inputs = self._make_training_inputs(panel, module, number)
-            dataset, valid = self._datasets(panel, inputs, scaled, rng)
+            dataset, valid = self._datasets(module, panel, inputs, scaled, rng)
             own_plan = self._refine(replace(plan, seed=own_seed), module)
             nets.append(train_network(module, dataset, valid, criterion, own_plan))
         self.nets_ = nets
@@ -190,13 +190,14 @@ class NeuralPanelRegressor(BasePanelRegressor):
         divisors = None if divisors is None else torch.as_tensor(divisors)
         return SiteCriterion(loss, site_std, _Restore(self.target_scale_, divisors))
 
-    def _datasets(self, panel, inputs, scaled, rng):
+    def _datasets(self, module, panel, inputs, scaled, rng):
         """Make the windows to train on, and those to stop early by (None: no such)."""
         present = present_steps(panel)
         labelled = np.isfinite(scaled).any(axis=1)
         aside = set_apart(self, panel, labelled, rng)
         given = *inputs, present, as_tensor(scaled, self.device_)
-        dataset = self._windows(panel, *given, ~aside & labelled)
+        finish = self._perturbation(module)
+        dataset = self._windows(panel, *given, ~aside & labelled, finish)
         valid = self._windows(panel, *given, aside, random=False)
         if len(dataset) == 0:
             raise ValueError(
@@ -221,7 +222,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
                 f"`warmup` must be smaller than `window`. Got {self.warmup} and {self.window}."
             )
 
-    def _windows(self, panel, series, static, present, target, chosen, random=True):
+    def _windows(self, panel, series, static, present, target, chosen, finish=None, random=True):
         """Make the windows of the chosen sites."""
         segments = find_segments(present & chosen[:, None])
         n_times = target.shape[1]
@@ -234,7 +235,7 @@ class NeuralPanelRegressor(BasePanelRegressor):
             min(self.window, n_times),
             min(warmup, n_times),
             target=target,
-            finish=self._perturbation() if random else None,
+            finish=finish,
             random=random,
             # The encoder and physics tell such steps by NaN; the networks trained here know none.
             padding={"encoder_forcing": torch.nan, "physical": torch.nan},

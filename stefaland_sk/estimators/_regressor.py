@@ -410,12 +410,11 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
             series["encoder_forcing"] = as_tensor(scaled.forcing, self.device_)
         return series, static
 
-    def _perturbation(self):
+    def _perturbation(self, module):
         classes = self.encoder_.module.config.n_classes if self._live else ()
         feature_noise = self.feature_noise
         if feature_noise == "auto":
-            _, reads_attributes = RAW_INPUTS[self.raw_inputs]
-            feature_noise = float(reads_attributes and bool(self.attribute_names_))
+            feature_noise = float(module.head.reads_attributes)
         return SitePerturbation(
             self.attribute_noise,
             self.attribute_dropout,

@@ -381,6 +381,7 @@ ADAPTERS = {
     "moe": ExpertsAdapter,
 }
 LOOKS_AHEAD = ("conv", "attention")  # these take `causal`
+READS_ATTRIBUTES = ("residual",)
 
 
 def make_adapter(name, d_model, n_forcings, n_attributes, **options):

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from stefaland_sk._core._checks import check_number, check_option
 
-from ._adapters import LOOKS_AHEAD, make_adapter
+from ._adapters import LOOKS_AHEAD, READS_ATTRIBUTES, make_adapter
 from ._dropout import Dropout
 from ._mixing import DayConvolution
 from ._recurrent import ConcatLinear, Recurrent, concat_linear
@@ -194,6 +194,8 @@ class FinetuneHead(nn.Module):
         _check_pairing(head, adapter, residual, d_encoder, n_forcings + n_attributes)
         self.d_encoder, self.n_forcings, self.n_attributes = d_encoder, n_forcings, n_attributes
         self.residual, self.n_outputs = residual, n_outputs
+        wired = residual is not False or adapter in READS_ATTRIBUTES or not d_encoder
+        self.reads_attributes = bool(n_attributes and wired)
         if d_encoder and (head, adapter, residual) == ("linear", "none", False):
             d_hidden = d_encoder
         same = d_encoder in (0, d_hidden)

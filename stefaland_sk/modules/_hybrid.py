@@ -244,6 +244,7 @@ class HybridHead(FinetuneHead):
         super().__init__(d_encoder, n_forcings, n_attributes, d_hidden, **options)
         check_number("warmup", warmup, low=0, integer=True)
         self.warmup = warmup
+        self.reads_attributes |= bool(n_attributes and static_pool == "network")
         width = self.output.in_features
         self.output = PhysicsHead(
             physics, width, static_pool, n_attributes, dynamic_dropout, window

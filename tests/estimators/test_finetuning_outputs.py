@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 
 from stefaland_sk import Panel
 from stefaland_sk.datasets import make_catchments
+from stefaland_sk.estimators import paper_row
 from stefaland_sk.modules import QuantileDistribution
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -310,11 +311,21 @@ def test_noise_on_features_is_for_training_only(short, make):
     np.testing.assert_array_equal(noisy.predict(X), noisy.predict(X))
 
 
-@pytest.mark.parametrize(("raw_inputs", "same_as"), [("all", 1.0), ("forcing", 0.0)])
-def test_features_are_noisy_where_attributes_tell_of_the_site(short, make, raw_inputs, same_as):
+@pytest.mark.parametrize(
+    ("params", "same_as"),
+    [
+        ({}, 1.0),
+        (paper_row("resconn_cnn"), 1.0),
+        ({"raw_inputs": "forcing"}, 0.0),
+        (paper_row("noresconn"), 0.0),  # attributes are there, but its adapter does not read them
+        (paper_row("probe"), 0.0),
+        ({"residual": False, "adapter": "residual"}, 1.0),
+    ],
+)
+def test_features_are_noisy_where_attributes_tell_of_the_site(short, make, params, same_as):
     X, y = short
     automatic, given = (
-        make(raw_inputs=raw_inputs, feature_noise=noise).fit(X, y) for noise in ("auto", same_as)
+        make(**params, feature_noise=noise).fit(X, y) for noise in ("auto", same_as)
     )
     np.testing.assert_array_equal(automatic.predict(X), given.predict(X))
 
