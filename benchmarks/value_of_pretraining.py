@@ -6,6 +6,8 @@
 Every row gets the same basins, years, epochs and width, and the same noise on what identifies a
 basin. What differs is the encoder:
 
+    linear             ridge regression on lagged forcing and attributes
+    random_forest      forest on the same
     lstm               no encoder: linear layer, LSTM, linear layer
     lstm_matched       no encoder, but the head of resconn: raw inputs before and after the LSTM
     resconn            features of an encoder pretrained inside the fold, raw inputs rejoin
@@ -33,6 +35,8 @@ from _results import RESULTS
 
 from stefaland_sk import HBVStreamflow, LSTMRegressor, StefaLandStreamflow
 from stefaland_sk.benchmark import PROTOCOLS, format_tables, run
+from stefaland_sk.benchmark import make_models as make_rows
+from stefaland_sk.benchmark._models import COMPARATORS
 from stefaland_sk.benchmark._pretrained import CachedTransformer
 from stefaland_sk.datasets import load_camels_us
 from stefaland_sk.estimators import paper_row
@@ -40,6 +44,7 @@ from stefaland_sk.model_selection import LeaveRegionOut, camels_pur, load_camels
 
 FORCINGS = ["prcp", "srad", "tmax", "tmin", "vp"]
 ROWS = (
+    *COMPARATORS,
     *("lstm", "resconn", "ablation_frozen", "lstm_matched", "noresconn", "noresconn_random"),
     *("probe", "probe_random", "ablation_scratch"),
     *("lstm_hbv", "resconn_hbv", "noresconn_hbv", "ablation_hbv"),
@@ -65,6 +70,8 @@ def make_models(names, folder, split, target_scale=None):
         return StefaLandStreamflow(encoder, **{**common, **params})
 
     def make(name):
+        if name in COMPARATORS:
+            return make_rows([name])[name]
         if name == "lstm":
             return LSTMRegressor(**common)
         if name.endswith("_hbv"):
