@@ -55,16 +55,19 @@ HEAD = {
     "pur": {"max_epochs": 4, "attribute_noise": 0.5},
     "pub": {"max_epochs": 6, "attribute_noise": 0.2},
 }
-COMMON = {"early_stopping": False, "precision": "bf16"}
-ENCODER = {"patch": 4, "max_epochs": 10, "precision": "bf16"}
+COMMON = {"early_stopping": False}
+ENCODER = {"patch": 4, "max_epochs": 10}
 
 
-def make_models(names, folder, split, target_scale=None):
+def make_models(names, folder, split, precision, target_scale=None):
     """Make the rows, by name."""
-    common = {**HEAD[split], **COMMON, "target_scale": target_scale}
+    trained = {**COMMON, "precision": precision}
+    common = {**HEAD[split], **trained, "target_scale": target_scale}
 
     # Encoders are shared by the rows of a fold and seed, and so are their features.
-    encoder = CachedTransformer(str(folder), cache=str(folder / "features"), **ENCODER)
+    encoder = CachedTransformer(
+        str(folder), cache=str(folder / "features"), precision=precision, **ENCODER
+    )
 
     def stefaland(**params):
         return StefaLandStreamflow(encoder, **{**common, **params})
@@ -77,7 +80,7 @@ def make_models(names, folder, split, target_scale=None):
         if name.endswith("_hbv"):
             # With windows and epochs of its own, those of `HBVStreamflow`, and the same noise.
             noise = HEAD[split]["attribute_noise"]
-            return HBVStreamflow(encoder, **paper_row(name), attribute_noise=noise, **COMMON)
+            return HBVStreamflow(encoder, **paper_row(name), attribute_noise=noise, **trained)
         row, untrained, _ = name.partition("_random")
         return stefaland(**paper_row(row), **({"encoder_init": "random"} if untrained else {}))
 
@@ -107,6 +110,9 @@ def main():
     parser.add_argument("split", choices=["pur", "pub"])
     parser.add_argument("--data", default="../shared/data/camels_us", help="folder with CAMELS-US")
     parser.add_argument("--models", nargs="+", default=list(ROWS), choices=ROWS)
+    parser.add_argument(
+        "--precision", default="bf16", help="float32 where the processor has no bf16"
+    )
     parser.add_argument("--target-scale", help="forcing by whose mean runoff is divided")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--only", nargs="+", type=int, help="regions or groups held out; else all")
@@ -120,16 +126,20 @@ def main():
     protocol = replace(protocol, name=f"{protocol.name}{scale}", cv=make_split(options))
     X, y = load_camels_us(options.data, forcings=FORCINGS, period=protocol.period)
     command = f"python benchmarks/value_of_pretraining.py {options.split}"
-    for flag in ("models", "seeds", "only", "target_scale"):
+    for flag in ("models", "seeds", "only", "target_scale", "precision"):
         value = getattr(options, flag)
         if value is not None and value != parser.get_default(flag):
             words = " ".join(map(str, value)) if isinstance(value, list) else value
             command += f" --{flag.replace('_', '-')} {words}"
+    folder = options.out / "encoders"
+    models = make_models(
+        options.models, folder, options.split, options.precision, options.target_scale
+    )
     results = run(
         protocol,
         X,
         y,
-        make_models(options.models, options.out / "encoders", options.split, options.target_scale),
+        models,
         out=options.out / options.split,
         seeds=options.seeds,
         n_jobs=options.jobs,

@@ -8,6 +8,7 @@ from ._models import BUDGETS, DEMO_MODELS, MODELS, SITE_MODELS, make_models
 from ._protocol import Fold, Protocol
 from ._protocols import GROUPS, PROTOCOLS, choose_protocol, get_protocols
 from ._run import BenchmarkResults, run
+from ._site_scores import add_site_scores
 from ._splitters import DonorSplit, OtherYears
 from ._tables import (
     find_problems,
@@ -31,6 +32,7 @@ __all__ = [
     "Fold",
     "OtherYears",
     "Protocol",
+    "add_site_scores",
     "beside_published",
     "choose_protocol",
     "compare",

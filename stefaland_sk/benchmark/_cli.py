@@ -18,6 +18,7 @@ from ._fingerprint import library_version
 from ._format import format_tables
 from ._messages import USER_MISTAKES, UsageError, one_line, show_warning
 from ._pretrain import add_pretrain
+from ._site_scores import add_site_scores
 from ._tables import read_results
 
 
@@ -84,6 +85,17 @@ def make_parser():
     table.add_argument("--markdown", action="store_true", help="write Markdown")
     table.add_argument("--baseline", help="model to beat (default: that of the protocol)")
     table.add_argument("--printed", action="store_true", help="show what the papers print as well")
+    table.add_argument(
+        "--others", metavar="CSV", help="scores of other studies: a row per model and site"
+    )
+    table.add_argument(
+        "--site", default="site", metavar="COLUMN",
+        help="where --others has the sites (default: site)",
+    )  # fmt: skip
+    table.add_argument(
+        "--model", default="model", metavar="COLUMN",
+        help="where --others has the models, or the name of its only one (default: model)",
+    )  # fmt: skip
     table.set_defaults(function=_table)
     pair = commands.add_parser(
         "compare",
@@ -121,6 +133,10 @@ def _table(options):
     """Print tables of results."""
     results = _read(options.csv)
     try:
+        if options.others is not None:
+            results = add_site_scores(
+                results, options.others, site=options.site, model=options.model
+            )
         text = format_tables(results, baseline=options.baseline, markdown=options.markdown)
         if options.printed:
             parts = (part for _, part in results.groupby("protocol", sort=False))

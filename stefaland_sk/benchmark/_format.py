@@ -108,10 +108,17 @@ def _blocks(protocol, results, baseline, markdown):
     overall = overall_table(results, baseline=baseline)
     heading = f"{protocol}: {way.heading}"
     blocks = [f"## {heading}" if markdown else heading]
-    shown = overall.drop(columns=["n_seeds", "low", "high", "win_rate"]).astype(object)
+    hidden = ["n_seeds", "low", "high", "seed_low", "seed_high", "win_rate"]
+    shown = overall.drop(columns=hidden).astype(object)
     place = list(shown.columns).index(metrics[0]) + 1
-    interval = [f"{a:.3f} to {b:.3f}" for a, b in zip(overall["low"], overall["high"], strict=True)]
-    shown.insert(place, "90 % interval", interval)
+    shown.insert(place, "90 % interval", _ranges(overall["low"], overall["high"]))
+    if overall["n_seeds"].nunique() > 1:
+        shown.insert(0, "n_seeds", overall["n_seeds"])
+        place += 1
+    if overall["n_seeds"].max() > 1:
+        ranges = _ranges(overall["seed_low"], overall["seed_high"])
+        several = overall["n_seeds"] > 1
+        shown.insert(place + 1, "single seeds", pd.Series(ranges, overall.index).where(several, ""))
     if overall["win_rate"].notna().any():
         share = overall["win_rate"]
         shown[f"better than {baseline}"] = ["" if v != v else f"{100 * v:.0f} %" for v in share]
@@ -131,11 +138,16 @@ def _blocks(protocol, results, baseline, markdown):
     return blocks
 
 
+def _ranges(low, high):
+    """Write ranges of numbers."""
+    return [f"{a:.3f} to {b:.3f}" for a, b in zip(low, high, strict=True)]
+
+
 def _remarks(results, overall, first, way):
     """Say how the numbers were made."""
-    n_seeds = overall["n_seeds"].max()
-    if n_seeds > 1:
-        yield way.of_seeds.format(n=n_seeds)
+    counts = sorted(overall["n_seeds"].unique())
+    if counts[-1] > 1:
+        yield way.of_seeds.format(n=counts[-1] if len(counts) == 1 else "`n_seeds`")
     else:
         yield f"One seed ({results['seed'].iloc[0]})."
     yield (

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ._aggregate import aggregation_of, win_rate
-from ._run import MEAN_OF, SCORE_COLUMNS
+from ._run import SCORE_COLUMNS
 
 _TOLERANCE = 1e-3  # scores are kept to six digits
 
@@ -95,8 +95,9 @@ def overall_table(results, *, baseline="lstm", metrics=None):
     DataFrame
         Indexed by model: ``n_seeds``, ``n_sites`` scored, ``n_left_out`` (too few
         observations), the median of each metric, ``low`` and ``high`` (90 % bootstrap
-        interval over sites of the first metric's median), and ``win_rate`` against
-        `baseline` by the first metric.
+        interval over sites of the first metric's median), ``seed_low`` and ``seed_high`` (lowest
+        and highest median of a single seed), and ``win_rate`` against `baseline` by the first
+        metric.
 
     Raises
     ------
@@ -128,13 +129,14 @@ def overall_table(results, *, baseline="lstm", metrics=None):
     for model, part in results.groupby("model", sort=False):
         n_scored, n_sites = way.n_scored(part, first)
         low, high = way.interval(part, first)
+        of_seeds = [way.overall(own, first) for _, own in part.groupby("seed")]
         rows[model] = {
             "n_seeds": part["seed"].nunique(),
             "n_sites": n_scored,
             "n_left_out": n_sites - n_scored,
             **{metric: way.overall(part, metric) for metric in metrics},
-            "low": low,
-            "high": high,
+            **{"low": low, "high": high},
+            **{"seed_low": min(of_seeds), "seed_high": max(of_seeds)},
             "win_rate": wins.get(model, np.nan),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index="model")
@@ -288,7 +290,7 @@ def find_problems(results):
     list of str
         One sentence per problem: a median NSE above the median squared correlation, which
         no set of predictions can give (at each site NSE is at most the squared correlation
-        [1]_); a model without some of the sites, folds or seeds that others have.
+        [1]_); a model that lacks, with one of its seeds, sites or folds that others have.
 
     References
     ----------
@@ -316,14 +318,15 @@ def find_problems(results):
                     f"{model}: the median NSE {nse:.3f} is above the median squared correlation "
                     f"{squared:.3f}: impossible."
                 )
-    models = [m for m in results["model"].unique() if MEAN_OF not in m]
-    every = set(wide.loc[models].index.droplevel("model"))
-    for model in models:
-        missing = every - set(wide.loc[model].index)
+    every = set(wide.index.droplevel(["model", "seed"]))
+    for model in results["model"].unique():
+        there = wide.loc[model].index
+        wanted = {(seed, *of_site) for seed in there.unique("seed") for of_site in every}
+        missing = wanted - set(there)
         if missing:
             seed, fold, site = min(missing)
             problems.append(
-                f"{model}: {len(missing)} of {len(every)} combinations of seed and site are not "
+                f"{model}: {len(missing)} of {len(wanted)} combinations of seed and site are not "
                 f"there, for example site {site!r} of fold {fold!r} with seed {seed}; its medians "
                 "are over other sites than those of the other models."
             )

@@ -149,3 +149,22 @@ def test_malformed_results_are_refused(results, tmp_path):
         format_tables(results[:0])
     with pytest.raises(ValueError, match="`metric` must be one of"):
         fold_table(results, "kge")
+
+
+def test_seeds_are_counted_and_their_spread_is_shown(results):
+    once = results[(results["model"] != "linear") | (results["seed"] == 0)]
+    assert find_problems(once) == []  # fewer seeds, but the same sites
+    table = overall_table(once)
+    medians = [
+        overall_table(results[results["seed"] == seed]).loc["mine", "nse"] for seed in (0, 1)
+    ]
+    assert table.loc["mine", ["seed_low", "seed_high"]].tolist() == sorted(medians)
+    assert table["n_seeds"].to_dict() == {"linear": 1, "lstm": 2, "mine": 2}
+    lines = format_tables(once).splitlines()
+    head, linear, mine = (next(a for a in lines if a.startswith(b)) for b in ("model", "lin", "mi"))
+    assert "n_seeds" in head
+    assert "single seeds" in head
+    assert f"{min(medians):.3f} to {max(medians):.3f}" in mine
+    assert linear.count(" to ") == 1  # the interval alone
+    assert "n_seeds" not in format_tables(results)
+    assert "single seeds" not in format_tables(results[results["seed"] == 0])
