@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -327,6 +328,11 @@ def resolve_precision(precision, device):
     ValueError
         If the device has no bf16.
 
+    Warns
+    -----
+    UserWarning
+        If the processor has to imitate bf16, at many times the cost of float32.
+
     Examples
     --------
     >>> resolve_precision("auto", "cpu")
@@ -334,7 +340,7 @@ def resolve_precision(precision, device):
     """
     check_option("precision", precision, ["auto", "float32", "bf16"])
     kind = torch.device(device).type
-    # CPUs without instructions for it compute it nonetheless.
+    # CPUs without instructions for it compute it nonetheless, slowly.
     able = kind == "cpu" or (kind == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8)
     if precision == "bf16" and not able:
         raise ValueError(
@@ -343,7 +349,20 @@ def resolve_precision(precision, device):
         )
     if precision == "auto":
         return "bf16" if able and kind == "cuda" else "float32"
+    if precision == "bf16" and kind == "cpu" and not _cpu_has_bf16():
+        warnings.warn(
+            "This processor has no instructions for `precision`='bf16' and imitates them, at many "
+            "times the cost of 'float32'.",
+            UserWarning,
+            stacklevel=2,
+        )
     return precision
+
+
+def _cpu_has_bf16():
+    """Tell whether the processor has instructions for bf16."""
+    # torch has no public question for all kinds of processors.
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _check_compiler(device):

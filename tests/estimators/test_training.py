@@ -1,11 +1,13 @@
 """The trainer: whose batches it takes, precision, compilation, what it records."""
 
 import pickle
+import warnings
 from typing import NamedTuple
 
 import pytest
 import torch
 
+from stefaland_sk.estimators import _training
 from stefaland_sk.estimators._training import (
     TrainingPlan,
     _tensor_cores,
@@ -160,7 +162,13 @@ def test_mixed_precision_learns_nearly_the_same():
 
 def test_auto_precision_is_bf16_where_a_gpu_has_it(monkeypatch):
     assert resolve_precision("auto", "cpu") == resolve_precision("auto", "mps") == "float32"
-    assert resolve_precision("bf16", "cpu") == "bf16"
+    monkeypatch.setattr(_training, "_cpu_has_bf16", lambda: True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert resolve_precision("bf16", "cpu") == "bf16"
+    monkeypatch.setattr(_training, "_cpu_has_bf16", lambda: False)
+    with pytest.warns(UserWarning, match="no instructions for `precision`='bf16'"):
+        assert resolve_precision("bf16", "cpu") == "bf16"
     for capability, expected in (((9, 0), "bf16"), ((7, 5), "float32")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
         assert resolve_precision("auto", "cuda") == expected
