@@ -4,6 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from stefaland_sk.data import is_labelled
+
 from ._data import load_data
 from ._demo import read_sites
 from ._messages import USER_MISTAKES, UsageError, one_line
@@ -64,6 +66,10 @@ def add_benchmark(commands):
         "--sites", metavar="WHICH",
         help="'531' (the usual list of CAMELS-US), 'all', or a text file with one site per line",
     )  # fmt: skip
+    parser.add_argument(
+        "--targets", type=int, metavar="N",
+        help="sites that a protocol of donors tests, each by a model of its own (default: 150)",
+    )  # fmt: skip
     add_model_options(parser, budget="full")
     parser.set_defaults(function=run_benchmark, kept="finished folds stay in {out}")
 
@@ -109,7 +115,8 @@ def list_protocols():
 
 
 def _work(protocols, options, encoders, synthetic):
-    """Load the data of one protocol after the other."""
+    """Load the data of one protocol after the other; of a group, those that can be run."""
+    nothing = True
     for protocol in protocols:
         words = [options.budget if options.settings == "ours" else "paper"]
         try:
@@ -127,25 +134,49 @@ def _work(protocols, options, encoders, synthetic):
                     which=options.sites,
                 )
                 given = encoders
-            protocol = _with_features(protocol, given)
             X, y = protocol.take(X, y)
+            protocol = _with_donors(protocol, X, y, given, options.targets)
             choose_folds(protocol.folds(X, y), options.only)
+        except _NotHere as error:
+            if len(protocols) == 1:
+                raise UsageError(f"{protocol.name}: {error}") from error
+            print(f"skipped   {protocol.name}: {error}")
+            continue
         except USER_MISTAKES as error:
             raise UsageError(f"{protocol.name}: {one_line(error)}") from error
+        nothing = False
         yield protocol, X, y, given
+    if nothing:
+        raise UsageError("no protocol of the group can be run with what there is.")
 
 
-def _with_features(protocol, encoders):
-    """Put the encoder by which donors are compared into the split that names it."""
+class _NotHere(Exception):
+    """Some protocols of a group cannot be run with what there is; the others can."""
+
+
+def _with_donors(protocol, X, y, encoders, n_targets):
+    """Complete a split by donors: the encoder that it names, and how many sites it tests."""
     cv = protocol.cv
-    if not isinstance(cv, DonorSplit) or cv.features not in ("alphaearth", "stefaland"):
+    if not isinstance(cv, DonorSplit):
+        if n_targets is not None:
+            raise UsageError(f"--targets is for protocols of donors; {protocol.name} is none.")
         return protocol
-    encoder = encoders.get(cv.features, encoders.get("donors"))
-    if encoder is None:
-        option = {"alphaearth": "--embeddings", "stefaland": "--encoder"}[cv.features]
-        raise ValueError(f"donors are compared by an encoder: give it by {option} FILE.")
-    found = DonorSplit(cv.n_donors, features=encoder, n_targets=cv.n_targets)
-    return replace(protocol, cv=found)
+    n_others = int(is_labelled(X, y).sum()) - 1
+    if cv.n_donors is not None and cv.n_donors > n_others:
+        raise _NotHere(f"there are {n_others} other sites, fewer than {cv.n_donors}.")
+    features, name = cv.features, protocol.name
+    if features in ("alphaearth", "stefaland"):
+        features = encoders.get(features, encoders.get("donors"))
+        if features is None:
+            option = {"alphaearth": "--embeddings", "stefaland": "--encoder"}[cv.features]
+            raise _NotHere(f"donors are compared by an encoder: give it by {option} FILE.")
+    if n_targets is None:
+        n_targets = cv.n_targets
+    else:
+        name = f"{name}-{n_targets}targets"
+    return replace(
+        protocol, name=name, cv=DonorSplit(cv.n_donors, features=features, n_targets=n_targets)
+    )
 
 
 def _encoders(options):

@@ -161,6 +161,25 @@ def test_donors_by_an_encoder_need_one(command, tmp_path, shared_data):
     assert "donors are compared by an encoder: give it by --embeddings FILE." in errors
 
 
+def test_a_group_runs_what_can_be_run(command, tmp_path, shared_data):
+    years = ["--fit-period", "1995-01-01", "1999-12-31", "--score-period"]
+    few = ["--data", str(shared_data / "demo"), *years, "2001-01-01", "2005-12-31", "--targets"]
+    out_of = ["--models", "linear", "--out", str(tmp_path), "--jobs", "1"]
+    code, out, errors = command("donors-random", *few, "2", *out_of)
+    assert code == 0, errors
+    assert out.count("skipped   donors-random-") == 6
+    assert "there are 19 other sites, fewer than 100." in out
+    results = read_results(tmp_path / "results.csv")
+    (name,) = results["protocol"].unique()
+    assert name.startswith("donors-random-all-full-")
+    assert name.endswith("-2targets")
+    assert results["site"].nunique() == 2
+    code, _, errors = command("donors-alphaearth", *few, "2", *out_of)
+    assert (code, "no protocol of the group can be run" in errors) == (2, True)
+    code, _, errors = command("short-pur", *few, "2", *out_of)
+    assert (code, "--targets is for protocols of donors" in errors) == (2, True)
+
+
 # One cheap row of each kind of protocol: what the whole benchmark is on synthetic catchments.
 @pytest.mark.parametrize(
     ("protocol", "model"),
