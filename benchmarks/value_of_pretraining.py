@@ -101,6 +101,8 @@ def join(path, table, digits):
         new = pd.MultiIndex.from_frame(table[["model", "seed"]])
         others = ~pd.MultiIndex.from_frame(before[["model", "seed"]]).isin(new)
         table = pd.concat([before[others], table], ignore_index=True)
+    order = table["model"].str.partition(",")[0].map(ROWS.index)
+    table = table.iloc[order.argsort(kind="stable")]
     table.to_csv(path, index=False, float_format=digits, lineterminator="\n")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ._aggregate import aggregation_of, win_rate
-from ._run import SCORE_COLUMNS
+from ._run import MEAN_OF, SCORE_COLUMNS
 
 _TOLERANCE = 1e-3  # scores are kept to six digits
 
@@ -245,7 +245,7 @@ def win_rates(results, *, metric=None, baseline="lstm"):
     -------
     Series
         One number per other model, over the sites that both have; a tie counts half. Empty
-        if the baseline is not there.
+        if the baseline is not there. The baseline's own mean over seeds is not compared with it.
 
     Raises
     ------
@@ -270,7 +270,9 @@ def win_rates(results, *, metric=None, baseline="lstm"):
     way = aggregation_of(results)
     (metric,) = way.metrics(results, None if metric is None else [metric])[:1]
     scores = way.goodness(results, metric).unstack("model")
-    models = [model for model in results["model"].unique() if model != baseline]
+    # A mean over seeds is at no site worse than its own seeds are on average.
+    own = (baseline, *(m for m in results["model"].unique() if m.startswith(baseline + MEAN_OF)))
+    models = [model for model in results["model"].unique() if model not in own]
     if baseline not in scores:
         models = []
     rates = {model: win_rate(scores[model] - scores[baseline]) for model in models}

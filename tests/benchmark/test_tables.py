@@ -81,6 +81,13 @@ def test_a_tie_counts_half_and_a_missing_baseline_gives_none(results):
     assert overall_table(results, baseline="unknown")["win_rate"].isna().all()
 
 
+def test_a_mean_over_seeds_is_not_compared_with_its_own_seeds(results):
+    mean = results[(results["model"] == "lstm") & (results["seed"] == 0)]
+    both = pd.concat([results, mean.assign(model="lstm, mean of 2")])
+    assert set(win_rates(both).index) == {"linear", "mine"}
+    assert "lstm, mean of 2" in win_rates(both, baseline="mine").index
+
+
 def test_a_possible_table_has_no_problems(results):
     assert find_problems(results) == []
 
