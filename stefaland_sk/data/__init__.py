@@ -7,7 +7,12 @@ from stefaland_sk.data._discharge import discharge_from_runoff, runoff_from_disc
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
 from stefaland_sk.data._panel import Panel
-from stefaland_sk.data._pet import day_length, extraterrestrial_radiation, hargreaves_pet
+from stefaland_sk.data._pet import (
+    day_length,
+    extraterrestrial_radiation,
+    hargreaves_pet,
+    oudin_pet,
+)
 from stefaland_sk.data._places import find_places
 from stefaland_sk.data._report import PanelReport
 from stefaland_sk.data._samples import SampleSites, is_labelled, site_of_samples
@@ -53,6 +58,7 @@ __all__ = [
     "keep_period",
     "known_variable",
     "normalise_unit",
+    "oudin_pet",
     "period_mask",
     "read_long",
     "relative_humidity",

@@ -95,8 +95,8 @@ class HBVRegressor(BasePanelRegressor):
     Notes
     -----
     Needs the forcing ``prcp`` [mm/d], ``tmean`` or ``tmin`` and ``tmax`` [degC], and ``pet``
-    [mm/d]. Without ``pet`` it follows from ``tmin``, ``tmax`` and a latitude ``lat`` among the
-    attributes or in the site table. Other units are converted if the panel names
+    [mm/d]. Without ``pet`` it follows from ``tmin`` and ``tmax``, or ``tmean``, and a latitude
+    ``lat`` among the attributes or in the site table. Other units are converted if the panel names
     them. A day without known precipitation counts as dry; other variables keep their last
     value over gaps. A site is known by its identifier. Each record starts from empty stores.
 

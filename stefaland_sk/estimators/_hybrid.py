@@ -201,9 +201,9 @@ class HybridRegressor(StefaLandRegressor):
     -----
     The forcing of the model, ``spec_.forcings``, is found by name in X and converted if
     ``X.units`` names another unit. ``tmean`` may follow from ``tmin`` and ``tmax``, ``pet`` from
-    them and a latitude ``lat`` among the attributes or in the site table. A day without known
-    precipitation counts as dry; other variables keep their last value over gaps. The target is
-    not scaled, as the model predicts in its unit.
+    any of these and a latitude ``lat`` among the attributes or in the site table. A day without
+    known precipitation counts as dry; other variables keep their last value over gaps. The target
+    is not scaled, as the model predicts in its unit.
 
     `predict` runs each unbroken record as a whole, from nearly empty stores. There ``"last"`` is
     the mean over all days on which a training window could have ended, and ``"mean"`` the mean over

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from stefaland_sk.data import hargreaves_pet, known_variable
+from stefaland_sk.data import hargreaves_pet, known_variable, oudin_pet
 from stefaland_sk.data._units import unit_change
 from stefaland_sk.estimators._inputs import refuse_empty_forcing
 
 _KELVIN = 100.0  # no daily mean on earth is that warm [degC], none that cold [K]
-# What can be computed from other variables, and how to say so.
-_SOURCES = {"tmean": ("tmin", "tmax"), "pet": ("tmin", "tmax")}
+# What can be computed from other variables, best first, and how to say so.
+_SOURCES = {"tmean": [("tmin", "tmax")], "pet": [("tmin", "tmax"), ("tmean",)]}
 _ADVICE = {
     "tmean": "'tmean', or 'tmin' and 'tmax' [degC]",
-    "pet": "'pet' [mm/d], or 'tmin', 'tmax' [degC] and a latitude to compute it from",
+    "pet": "'pet' [mm/d], or a temperature and a latitude to compute it from",
 }
 
 
@@ -41,8 +41,9 @@ def needed_forcings(panel, estimator, wanted):
         )
     names = []
     for variable in wanted:
-        sources = (variable,) if variable in there else _SOURCES.get(variable, (variable,))
-        if not set(sources) <= set(there):
+        ways = [(variable,), *_SOURCES.get(variable, [])]
+        sources = next((way for way in ways if set(way) <= set(there)), None)
+        if sources is None:
             raise ValueError(f"{name} needs the forcing {_in_words([variable])}. X has {there}.")
         names += sources
     return list(dict.fromkeys(names))
@@ -86,7 +87,10 @@ def read_forcing(panel, estimator, wanted):
         found["tmean"] = (found["tmin"] + found["tmax"]) / 2
     if "pet" in wanted and "pet" not in found:
         lat, day = _latitude(panel, estimator), panel.time.day_of_year.to_numpy()
-        found["pet"] = hargreaves_pet(lat[:, None], day, found["tmin"], found["tmax"])
+        if "tmin" in found:
+            found["pet"] = hargreaves_pet(lat[:, None], day, found["tmin"], found["tmax"])
+        else:
+            found["pet"] = oudin_pet(lat[:, None], day, found["tmean"])
     stacked = np.stack([found[name] for name in wanted])
     # Physics steps in time, so time comes first.
     return np.ascontiguousarray(stacked.transpose(0, 2, 1), dtype=np.float32)

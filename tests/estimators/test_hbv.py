@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 
-from stefaland_sk.data import Panel, hargreaves_pet
+from stefaland_sk.data import Panel, hargreaves_pet, oudin_pet
 from stefaland_sk.estimators import HBVRegressor
 from stefaland_sk.metrics import site_scorers
 from stefaland_sk.model_selection import SiteKFold
@@ -143,6 +143,15 @@ def test_potential_evapotranspiration_follows_from_temperatures_and_latitude():
     np.testing.assert_allclose(own, clone(QUICK).fit(given, y).predict(given), rtol=1e-3, atol=1e-3)
 
 
+def test_mean_temperature_and_latitude_will_do():
+    X = make_panel(pet=None)
+    lat, day = X.attributes["lat"].to_numpy()[:, None], X.time.day_of_year.to_numpy()
+    y = make_runoff(make_panel())
+    given = make_panel(pet=oudin_pet(lat, day, X.forcing[:, :, 1]))
+    own = clone(QUICK).fit(X, y).predict(X)
+    np.testing.assert_allclose(own, clone(QUICK).fit(given, y).predict(given), rtol=1e-3, atol=1e-3)
+
+
 def test_other_units_are_converted(fitted):
     model, X, _ = fitted
     forcing = X.forcing.copy()
@@ -177,7 +186,6 @@ NEGATIVE = np.full((4, 400), -1.0)
     [
         ({"prcp": None}, r"needs the forcing 'prcp' \[mm/d\]. X has \['tmean', 'pet'\]"),
         ({"tmean": None}, r"needs the forcing 'tmean', or 'tmin' and 'tmax' \[degC\]. X has"),
-        ({"pet": None}, r"needs the forcing 'pet' \[mm/d\], or 'tmin', 'tmax' \[degC\] and a lat"),
         ({"prcp": NEGATIVE}, r"'prcp' must not be negative .*-1 at site '00000000' on 2000-01-01"),
         ({"tmean": KELVIN}, r"'tmean' looks like Kelvin: 280 at site .*Declare it, by .* 'K'"),
     ],
