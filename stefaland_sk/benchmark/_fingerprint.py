@@ -21,8 +21,13 @@ _NO_MATTER = {
 }
 
 
-# Packages whose code can change a score.
-_WORKING_PARTS = ("data", "metrics", "model_selection", "modules", "encoders", "estimators")
+# Packages whose code can change a score, and the modules of this one that can. The sites of the
+# folds and the parameters of the models stand in the key, whoever chose them.
+_WORKING_PARTS = (
+    *("_core", "data", "metrics", "model_selection", "judging", "physics", "modules"),
+    *("encoders", "estimators"),
+    *("benchmark/_pretrained.py", "benchmark/_protocol.py", "benchmark/_site_values.py"),
+)
 
 
 def library_version():
@@ -35,9 +40,15 @@ def library_version():
 @cache
 def code_digest():
     """Give a short text that differs if the code that makes scores differs."""
-    root, state = files("stefaland_sk"), hashlib.sha256()
-    for part in _WORKING_PARTS:
-        for file in sorted(root.joinpath(part).iterdir(), key=lambda file: file.name):
+    return digest_of_code(files("stefaland_sk"))
+
+
+def digest_of_code(root):
+    """Give the `code_digest` of the package in a folder."""
+    state = hashlib.sha256()
+    for part in map(root.joinpath, _WORKING_PARTS):
+        found = [part] if part.is_file() else sorted(part.iterdir(), key=lambda file: file.name)
+        for file in found:
             if file.name.endswith(".py"):
                 state.update(file.read_bytes())
     return state.hexdigest()[:12]

@@ -5,6 +5,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import joblib
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from threadpoolctl import threadpool_limits
 
@@ -32,22 +33,31 @@ class MeasuredRegressor(RegressorMixin, BaseEstimator):
         self.threads = threads
 
     def fit(self, X, y):
-        """Fit a clone of the estimator on what the protocol lets it see."""
+        """Fit a clone of the estimator on what the protocol lets it see.
+
+        What goes wrong is raised by `predict`: then it is known which sites are held out.
+        """
         target = self.protocol.fit_target(X, y)
         self.n_train_ = len(X)
         self.n_labelled_ = int(is_labelled(X, target).sum())
         self.estimator_ = clone(self.estimator)
         self.warnings_ = []
+        self.error_ = None
         reset_peak_memory()
-        with self._watched():
-            begin, begin_cpu = time.perf_counter(), time.process_time()
-            self.estimator_.fit(X, target)
-            self.fit_seconds_ = time.perf_counter() - begin
-            self.fit_cpu_seconds_ = time.process_time() - begin_cpu
+        try:
+            with self._watched():
+                begin, begin_cpu = time.perf_counter(), time.process_time()
+                self.estimator_.fit(X, target)
+                self.fit_seconds_ = time.perf_counter() - begin
+                self.fit_cpu_seconds_ = time.process_time() - begin_cpu
+        except Exception as error:
+            self.error_ = error
         return self
 
     def predict(self, X):
         """Predict with the fitted estimator."""
+        if self.error_ is not None:
+            raise self.error_
         with self._watched():
             begin = time.perf_counter()
             self.predicted_ = self.estimator_.predict(X)
@@ -102,13 +112,17 @@ class Given(RegressorMixin, BaseEstimator):
 
 @contextmanager
 def threads_of(number):
-    """Hold the threads of BLAS, OpenMP and torch to a number; None leaves them alone."""
+    """Hold the threads of BLAS, OpenMP and torch to a number; None leaves them alone.
+
+    What an estimator does through joblib stays in its process, without further jobs unless it was
+    told: a worker of a Dask cluster would hand it to all the others.
+    """
     if number is None:
         yield
         return
     torch = sys.modules.get("torch")  # whoever needs it has loaded it
     before = torch.get_num_threads() if torch else None
-    with threadpool_limits(number):
+    with threadpool_limits(number), joblib.parallel_config("threading", n_jobs=1):
         if torch:
             torch.set_num_threads(number)
         try:

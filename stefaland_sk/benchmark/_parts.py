@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 from zipfile import BadZipFile
 
 import numpy as np
@@ -65,7 +66,7 @@ def _write_whole(path, write):
     """Write a file beside its place and rename it when it is on disk."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
+    unfinished = path.with_name(f"{path.stem}.{uuid4().hex}.tmp")
     with unfinished.open("wb") as stream:
         write(stream)
         stream.flush()
@@ -105,8 +106,16 @@ class FoldRecorder:
 
     def __call__(self, estimator, X, y):
         """Score a fitted `MeasuredRegressor` on the sites held out."""
-        table = self.protocol.scorers().site_scores(estimator, X, y)
         fold = self.fold_of[X.site_ids[0]]
+        try:
+            return self._record(fold, estimator, X, y)
+        except Exception as error:
+            error.add_note(f"In fold {fold!r} of {self.head['model']!r}, seed {self.head['seed']}.")
+            raise
+
+    def _record(self, fold, estimator, X, y):
+        """Score one fold and write its part."""
+        table = self.protocol.scorers().site_scores(estimator, X, y)
         left_out = self.protocol.too_few(table)
         scores = table.drop(columns="n_obs")
         part = {

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -103,9 +104,9 @@ def run(
         Labels of the folds to run; None runs all. Another call runs the others.
     n_jobs : int, default=1
         Folds that run at the same time. Another joblib backend is chosen with
-        ``joblib.parallel_config``.
+        ``joblib.parallel_config``; of a Dask cluster all workers are taken, whatever the number.
     threads : int, default=None
-        Threads of each job; None means 1 if `n_jobs` is not 1, and leaves them alone
+        Threads of each job; None means 1 if folds run at the same time, and leaves them alone
         otherwise.
     resume : bool, default=True
         Whether to take finished folds from `out`. Only those made with the same
@@ -130,6 +131,10 @@ def run(
         If X is not a Panel.
     ValueError
         If there are no models, X does not fit the protocol, or there is no such fold.
+    FileNotFoundError
+        If workers on other machines do not see `out`.
+    Exception
+        Whatever a model raises, with a note that names model, seed and fold.
 
     Warns
     -----
@@ -157,16 +162,17 @@ def run(
     """
     if not models:
         raise ValueError("`models` is empty; there is nothing to compare.")
-    out = Path(out)
+    out = Path(out).absolute()  # workers may be in other folders
     X, y = protocol.take(X, y)
     folds = choose_folds(protocol.folds(X, y), only)
-    threads = 1 if threads is None and n_jobs != 1 else threads
+    n_workers = joblib.effective_n_jobs(n_jobs)
+    threads = 1 if threads is None and n_workers > 1 else threads
     store = PartStore(out / "parts")
     data_key = panel_digest(X, y)
     head = {
         "protocol": protocol.name,
         "threads": threads,
-        "n_jobs": n_jobs,
+        "n_jobs": n_workers,
         "versions": _versions(),
         "code": code_digest(),
         "command": command,
@@ -193,16 +199,26 @@ def run(
                 recorder = FoldRecorder(
                     protocol, store, paths, fold_of, described, verbose, keep_predictions
                 )
-                cross_validate(
-                    MeasuredRegressor(model, protocol, threads),
-                    X,
-                    y,
-                    cv=[(fold.train, fold.test) for fold in todo],
-                    scoring=recorder,
-                    n_jobs=n_jobs,
-                    error_score="raise",
-                )
+                try:
+                    cross_validate(
+                        MeasuredRegressor(model, protocol, threads),
+                        X,
+                        y,
+                        cv=[(fold.train, fold.test) for fold in todo],
+                        scoring=recorder,
+                        n_jobs=n_jobs,
+                        error_score="raise",
+                    )
+                except Exception as error:  # of a model, or that of a worker that was killed
+                    error.add_note(_what_is_left(name, seed, todo, paths, store))
+                    raise
             parts = [store.read(paths[fold.label]) for fold in folds]
+            if None in parts:
+                raise FileNotFoundError(
+                    f"The fold {folds[parts.index(None)].label!r} of {name!r} is finished, but its "
+                    f"file is not in {str(store.folder)!r}. Workers on other machines must see the "
+                    "folder `out` under the same name."
+                )
             # A part may be taken from a run under another name.
             parts = [{**part, "protocol": protocol.name} for part in parts]
             taken += parts
@@ -233,6 +249,15 @@ def _mean_over_seeds(protocol, X, y, fold, parts, store):
     scores = {metric: table[metric].tolist() for metric in parts[0]["scores"]}
     name = f"{parts[0]['model']}{MEAN_OF}{len(parts)}"
     return {**parts[0], **costs, "model": name, "scores": scores}
+
+
+def _what_is_left(model, seed, folds, paths, store):
+    """Say which folds of a run that broke off are not finished, and how to go on."""
+    left = [fold.label for fold in folds if store.read(paths[fold.label]) is None]
+    return (
+        f"Not finished of {model!r}, seed {seed}: the folds {left}. Finished folds are kept in "
+        f"{str(store.folder)!r}; the same call goes on from there."
+    )
 
 
 def choose_folds(folds, only):

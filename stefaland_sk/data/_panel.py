@@ -1,5 +1,7 @@
 """The held form of X: sites with their attributes and their forcing series."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -135,12 +137,14 @@ class Panel:
         )
         self._rows = None  # None: every site of the store, in its order
         self._times = slice(0, forcing.shape[1])
+        self._packed = None  # a subset without the rest of its store, once it was pickled
 
     @classmethod
     def _from_store(cls, store, rows, times):
         """Make a view of `store` without any check or copy."""
         panel = cls.__new__(cls)
         panel._store, panel._rows, panel._times = store, rows, times
+        panel._packed = None
         return panel
 
     # ------------------------------------------------------------------ what it holds
@@ -1105,9 +1109,17 @@ class Panel:
         return self
 
     def __reduce__(self):
-        # A subset travels alone: pickling a fold must not carry the other sites along.
+        # A subset travels alone: pickling a fold must not carry the other sites along. It is
+        # gathered once, since joblib writes an array that it knows once for all its workers.
         panel = self
         if self._rows is not None or self.n_times != self._store.forcing.shape[1]:
-            part = self._lazy_part() if self.is_lazy else np.ascontiguousarray(self.forcing)
-            panel = self._alone(part)
+            if self._packed is None:
+                part = self._lazy_part() if self.is_lazy else np.ascontiguousarray(self.forcing)
+                self._packed = self._alone(part)
+            panel = self._packed
         return Panel._from_store, (panel._store, None, panel._times)
+
+    def __sizeof__(self):
+        # What a pickle carries. Dask asks: what is large travels once and not with every task.
+        forcing = 0 if self.is_lazy else 4 * math.prod(self.shape)
+        return object.__sizeof__(self) + forcing + 8 * self.n_sites * self.n_attributes

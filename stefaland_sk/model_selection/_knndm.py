@@ -40,13 +40,19 @@ class KNNDMSplit(SiteSplitter):
         Where predictions are wanted: one row or site each, with ``lat`` and ``lon``
         [degrees], or with the attributes of X if ``space="attributes"``.
     n_splits : int, default=5
-        Number of folds, at least 2. They have about as many labelled sites each.
+        Number of folds, at least 2. They have about as many labelled sites each, as far as whole
+        clusters allow.
     space : {"geographic", "attributes"}, default="geographic"
         Where distances are taken: along the globe [km], or between standardised attributes
         (root mean square over attributes, in standard deviations of the sites of X).
     attributes : list of str, default=None
         Attributes that span the space, with ``space="attributes"``. None takes all numeric
         ones that X and `prediction_sites` share, but coordinates.
+    max_share : float, default=0.5
+        Largest share of the labelled sites that a fold may hold (``maxp`` of [1]_), above
+        ``1 / n_splits``. A dealing with a larger fold is not chosen, however well it matches:
+        there would be little left to train on, and one fold would make the score. 1 sets no
+        limit.
     unlabelled : {"leave out", "test"}, default="leave out"
         As for `SiteKFold`.
     random_state : int, RandomState instance or None, default=0
@@ -60,8 +66,9 @@ class KNNDMSplit(SiteSplitter):
         deviations) of the folds chosen, of the last call of `split` or `site_folds`. 0 is a
         perfect match.
     candidates_ : DataFrame indexed by n_clusters
-        ``w`` of every number of clusters that was tried, and ``test_median``, the median distance
-        from test to training sites; as many clusters as sites is a random k-fold.
+        ``w`` of every number of clusters that was tried, ``test_median``, the median distance
+        from test to training sites, and ``largest``, the share of the labelled sites in the
+        largest fold; as many clusters as sites is a random k-fold.
     prediction_median_ : float
         Median distance from the prediction sites to the sites of X.
 
@@ -74,6 +81,7 @@ class KNNDMSplit(SiteSplitter):
     -----
     Clusters are those of k-means, dealt largest first to the fold with the fewest labelled sites.
     Distances are those of labelled sites; with `y` given, sites without target do not count.
+    Random folds are as even as can be, so there is always a dealing to choose.
 
     If even the largest clusters are too near, W stays large: then the places are unlike any
     site, and no split of these sites can test them. If random folds are too far already, they
@@ -113,6 +121,7 @@ class KNNDMSplit(SiteSplitter):
         *,
         space="geographic",
         attributes=None,
+        max_share=0.5,
         unlabelled="leave out",
         random_state=0,
     ):
@@ -125,6 +134,12 @@ class KNNDMSplit(SiteSplitter):
                 'space="attributes".'
             )
         self.attributes = attributes
+        self.max_share = check_number("max_share", max_share, low=0, high=1)
+        if max_share * self.n_splits <= 1:
+            raise ValueError(
+                f"`max_share` must be above 1 / n_splits = {1 / self.n_splits:.3g}, the share of "
+                f"even folds. Got {max_share} instead; give more, such as max_share=0.75."
+            )
         self.unlabelled = check_option("unlabelled", unlabelled, ["leave out", "test"])
         self.random_state = random_state
 
@@ -166,8 +181,10 @@ class KNNDMSplit(SiteSplitter):
             folds = deal(clusters, known, self.n_splits, generator).astype(int)
             test = distances_between_folds(gap.space, points[known], folds[known])
             w = wasserstein_distance(test, wanted)
-            rows[n_clusters] = {"w": w, "test_median": np.median(test)}
-            if best is None or w < best[0]:
+            largest = np.bincount(folds[known]).max() / known.sum()
+            rows[n_clusters] = {"w": w, "test_median": np.median(test), "largest": largest}
+            allowed = largest <= self.max_share or n_clusters == len(points)
+            if allowed and (best is None or w < best[0]):
                 best = w, folds
         self.candidates_ = pd.DataFrame.from_dict(rows, orient="index").rename_axis("n_clusters")
         self.w_ = float(best[0])

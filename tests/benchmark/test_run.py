@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from stefaland_sk import LinearComparator, StefaLandStreamflow
 from stefaland_sk._core import DataWarning
 from stefaland_sk.benchmark import find_problems, make_models, read_results, run
+from stefaland_sk.benchmark._parts import PartStore
 from stefaland_sk.benchmark._pretrained import CachedTransformer
 from stefaland_sk.metrics import site_scores
 
@@ -236,6 +237,31 @@ def test_sites_with_few_observations_are_counted(catchments, protocol, tmp_path)
     assert results.runs["n_left_out"].sum() == 1
     left_out = results.scores[results.scores["value"].isna()]
     assert set(left_out["site"]) == {X.site_ids[labelled[0]]}
+
+
+def test_the_folder_of_the_results_is_that_of_the_caller(
+    catchments, protocol, tmp_path, monkeypatch
+):
+    class Elsewhere(Constant):
+        def fit(self, X, y):
+            os.chdir(tmp_path / "worker")
+            return super().fit(X, y)
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "worker").mkdir()
+    run(protocol, *catchments, {"constant": Elsewhere()}, out="here", seeds=[0])
+    assert (tmp_path / "here/results.csv").exists()
+    assert len(list((tmp_path / "here/parts").glob("*.json"))) == 3
+
+
+def test_workers_that_do_not_see_the_folder_are_told_of(
+    catchments, protocol, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(PartStore, "write", lambda store, path, part: None)
+    with pytest.raises(
+        FileNotFoundError, match=r"The fold '1' of 'mine' is finished, but its file"
+    ):
+        run(protocol, *catchments, {"mine": Constant()}, out=tmp_path, seeds=[0])
 
 
 def test_nothing_to_compare_is_an_error(catchments, protocol, tmp_path):

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -336,6 +337,28 @@ def test_pickling_a_subset_carries_only_the_subset(same_panel):
     same_panel(again, part)
     same_panel(again[[1]], part[[1]])
     same_panel(pickle.loads(pickle.dumps(whole)), whole)
+
+
+def test_a_subset_is_gathered_once_however_often_it_is_pickled(panel):
+    """So that joblib, which knows arrays by identity, writes one for all workers."""
+    for part in (panel[[1, 0]], panel.sel_time("2000-10-03")):
+        forcings = []
+        for _ in range(2):
+            buffers = []
+            pickle.dumps(part, protocol=5, buffer_callback=buffers.append)
+            size = part.forcing.nbytes
+            forcings.append(next(b.raw() for b in buffers if b.raw().nbytes == size))
+        assert np.shares_memory(*forcings)
+
+
+def test_the_size_of_a_panel_is_what_travels():
+    """Dask asks for it, to tell what is sent once from what is sent with every task."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.random((50, 20)))
+    time = pd.date_range("2000", periods=400)
+    whole = Panel(table, rng.random((50, 400, 2), dtype=np.float32), time=time)
+    for part in (whole, whole[10:], whole.sel_time("2000-03-01")):
+        assert sys.getsizeof(part) == pytest.approx(len(pickle.dumps(part)), abs=10_000)
 
 
 def test_a_copy_of_a_panel_is_the_panel(panel):

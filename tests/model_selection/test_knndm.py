@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from stefaland_sk.data import Panel
+from stefaland_sk.data._camels_gauges import camels_gauges
 from stefaland_sk.model_selection import KNNDMSplit, SiteKFold, split_report
 
 from .test_buffered import haversine
@@ -52,6 +53,61 @@ def test_clustered_samples_of_a_country_are_held_out_town_by_town(towns, country
     assert report.summary["w"] == pytest.approx(cv.w_)
     random = split_report(SiteKFold(4, random_state=0), towns, prediction_sites=country)
     assert random.summary["w"] > 2 * cv.w_
+
+
+@pytest.fixture(scope="module")
+def capital():
+    """Forty samples in one town and ten in each of two others, far away."""
+    rng = np.random.default_rng(4)
+    centres = np.repeat([[45.0, 5.0], [60.0, 30.0], [30.0, -20.0]], [40, 10, 10], axis=0)
+    return pd.DataFrame(centres + rng.normal(0, 0.3, (60, 2)), columns=["lat", "lon"])
+
+
+def test_no_fold_is_larger_than_its_share(capital):
+    far = pd.DataFrame({"lat": [-30.0, -40.0], "lon": [120.0, 140.0]})
+    whole_towns = KNNDMSplit(far, 3, max_share=1.0)
+    assert sorted(whole_towns.site_folds(capital).value_counts()) == [10, 10, 40]
+    cv = KNNDMSplit(far, 3)
+    sizes = cv.site_folds(capital).value_counts()
+    assert sizes.max() <= 30
+    pd.testing.assert_frame_equal(cv.candidates_, whole_towns.candidates_)
+    allowed = cv.candidates_["largest"] <= 0.5
+    assert cv.candidates_.loc[3, "largest"] == pytest.approx(2 / 3)
+    assert cv.candidates_["w"].idxmin() == 3
+    assert cv.w_ == cv.candidates_.loc[allowed, "w"].min() > whole_towns.w_
+    assert sizes.max() / 60 == cv.candidates_.loc[cv.candidates_["w"] == cv.w_, "largest"].iloc[0]
+
+
+def test_shares_are_those_of_labelled_sites(capital):
+    far = pd.DataFrame({"lat": [-30.0, -40.0], "lon": [120.0, 140.0]})
+    y = np.where(np.arange(60) < 30, np.nan, 1.0)  # of the capital ten are left
+    cv = KNNDMSplit(far, 3)
+    folds = cv.site_folds(capital, y)
+    assert sorted(folds[np.isfinite(y)].value_counts()) == [10, 10, 10]
+    assert cv.candidates_.loc[3, "largest"] == pytest.approx(1 / 3)
+
+
+def test_random_folds_are_always_allowed(capital):
+    """Of five sites one fold of four holds two, more than the share."""
+    cv = KNNDMSplit(capital, 4, max_share=0.3)
+    assert sorted(cv.site_folds(capital[::12]).value_counts()) == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("n_splits", [3, 5, 10])
+def test_gauges_of_the_east_of_camels_keep_to_the_share(n_splits):
+    """Held out for the whole country, whole clusters would be best, and uneven."""
+    gauges = camels_gauges()[["lat", "lon"]]
+    lat, lon = np.meshgrid(np.arange(26, 49), np.arange(-123, -68))
+    country = pd.DataFrame({"lat": lat.ravel(), "lon": lon.ravel()})
+    east = gauges[gauges["lon"] > -90]
+    free = KNNDMSplit(country, n_splits, max_share=1).site_folds(east).value_counts(normalize=True)
+    share = 0.95 * free.max()
+    assert share > 1.2 / n_splits
+    cv = KNNDMSplit(country, n_splits, max_share=share)
+    folds = cv.site_folds(east)
+    assert folds.nunique() == n_splits
+    assert folds.value_counts(normalize=True).max() <= share
+    assert cv.w_ < cv.candidates_["w"].iloc[-1]
 
 
 def test_places_like_the_samples_get_random_folds(towns):
@@ -133,6 +189,12 @@ def test_what_is_missing_is_named(towns, country):
             {"attributes": ["clay"]},
             ValueError,
             r"`attributes` are not read with space=\"geographic\"",
+        ),
+        ({"max_share": 1.5}, ValueError, r"`max_share` must lie in \[0, 1\]"),
+        (
+            {"n_splits": 2},
+            ValueError,
+            r"`max_share` must be above 1 / n_splits = 0.5, .* Got 0.5 instead; give more, such as",
         ),
         ({"unlabelled": "drop"}, ValueError, "`unlabelled` must be one of"),
     ],
