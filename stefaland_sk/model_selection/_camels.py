@@ -122,7 +122,7 @@ def camels_pur(**kwargs):
     Parameters
     ----------
     **kwargs
-        ``only`` and ``unlabelled``, as for `LeaveRegionOut`.
+        ``only``, ``min_sites`` and ``unlabelled``, as for `LeaveRegionOut`.
 
     Returns
     -------

@@ -308,7 +308,9 @@ def test_parameters_are_checked(panel):
 def test_it_is_a_cross_validator_of_scikit_learn():
     cv = LeaveRegionOut("huc02", only=[3])
     assert isinstance(cv, BaseCrossValidator)
-    assert repr(cv) == "LeaveRegionOut(only=[3], regions='huc02', unlabelled='leave out')"
+    assert (
+        repr(cv) == "LeaveRegionOut(min_sites=1, only=[3], regions='huc02', unlabelled='leave out')"
+    )
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda cv: pickle.loads(pickle.dumps(cv))])
