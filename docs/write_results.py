@@ -57,12 +57,39 @@ def tables_of(file):
         return in_bold(format_tables(read_results(path), markdown=True))
     if {"protocol", "variable", "metric"} <= set(columns):
         table = by_variable(pd.read_csv(path, comment="#"))
+    elif {"protocol", "fold", "metric", "n_sites"} <= set(columns):
+        return by_fold(pd.read_csv(path, keep_default_na=False))
     elif {"conformity", "level", "coverage"} <= set(columns):
         table = by_conformity(pd.read_csv(path, comment="#", dtype={"region": str}))
     else:
         table = pd.read_csv(path, comment="#", dtype=str).fillna("")
-    lines = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    return as_lines(table.set_index(table.columns[0]))
+
+
+def as_lines(table):
+    """Markdown of a table of texts, the index first."""
+    names = [table.index.name, *table.columns]
+    lines = [names, ["---"] * len(names), *table.itertuples()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def by_fold(scores):
+    """Scores of folds: all metrics over the sites of all folds together, and R2 of each fold."""
+    blocks = []
+    for protocol, part in scores.groupby("protocol", sort=False):
+        every, folds = part[part["fold"] == "all"], part[part["fold"] != "all"]
+        models, (n_sites,) = every["model"].unique(), every["n_sites"].unique()
+        table = every.pivot(index="model", columns="metric", values="value")
+        table = table.loc[models, every["metric"].unique()]
+        table = table.rename(columns={"pearson_r": "r", "nse": "R2"}).map("{:.3f}".format)
+        r2 = folds[folds["metric"] == "nse"]
+        r2 = r2.pivot(index=["fold", "n_sites"], columns="model", values="value")[models]
+        table["median R2 of folds"] = r2.median().map("{:.3f}".format)
+        table["folds with R2 above 0"] = [f"{n} of {len(r2)}" for n in (r2 > 0).sum()]
+        blocks += [f"**{protocol}: over the {n_sites} sites held out**", as_lines(table)]
+        r2.index = pd.Index([f"{fold} (n={n})" for fold, n in r2.index], name="fold")
+        blocks += ["**R2 per fold, with the number of sites**", as_lines(r2.map("{:.3f}".format))]
+    return "\n\n".join(blocks)
 
 
 def by_variable(scores):

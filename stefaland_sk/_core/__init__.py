@@ -1,6 +1,6 @@
 """What every layer may use: warnings, parameter checks, optional imports, configurations."""
 
-from stefaland_sk._core._checks import check_number, check_option
+from stefaland_sk._core._checks import check_instance, check_number, check_option, refuse_path
 from stefaland_sk._core._exceptions import (
     CheckpointError,
     DataWarning,
@@ -14,7 +14,9 @@ __all__ = [
     "DataWarning",
     "LeakageWarning",
     "SplitWarning",
+    "check_instance",
     "check_number",
     "check_option",
     "import_optional",
+    "refuse_path",
 ]

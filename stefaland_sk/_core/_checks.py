@@ -1,5 +1,6 @@
 """Checks of parameter values, with one wording for all messages."""
 
+import os
 from difflib import get_close_matches
 from numbers import Integral, Real
 
@@ -98,3 +99,63 @@ def check_number(name, value, *, low=None, high=None, integer=False, none=False,
             f"`{name}` must lie in {bracket}{left}, {right}{close}. Got {value!r} instead."
         )
     return value
+
+
+def check_instance(name, estimator):
+    """Raise a TypeError unless `estimator` is an estimator, and not the class of one.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for the message.
+    estimator : object
+        What the user passed.
+
+    Returns
+    -------
+    estimator
+        `estimator` itself.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or has no ``fit``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> check_instance("estimator", Ridge())
+    Ridge()
+    """
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"`{name}` must be an estimator. Got the class {estimator.__name__}; an instance of it "
+            f"is {estimator.__name__}()."
+        )
+    if not hasattr(estimator, "fit"):
+        raise TypeError(f"`{name}` must be an estimator. Got {estimator!r}, which has no `fit`.")
+    return estimator
+
+
+def refuse_path(X):
+    """Raise a TypeError if `X` is the path of data that were not read.
+
+    Parameters
+    ----------
+    X : object
+        What the user passed as samples.
+
+    Raises
+    ------
+    TypeError
+        If it is a str or a path.
+
+    Examples
+    --------
+    >>> refuse_path([[1.0]])
+    """
+    if isinstance(X, str | os.PathLike):
+        raise TypeError(
+            f"X must hold samples. Got the path {str(X)!r}; `load_panel` of stefaland_sk.datasets "
+            "reads data sets: X, y = load_panel(path)."
+        )

@@ -12,6 +12,7 @@ from ._site_scores import add_site_scores
 from ._splitters import DonorSplit, OtherYears
 from ._tables import (
     find_problems,
+    fold_scores,
     fold_table,
     overall_table,
     protocol_table,
@@ -38,6 +39,7 @@ __all__ = [
     "compare",
     "cost_table",
     "find_problems",
+    "fold_scores",
     "fold_table",
     "format_beside",
     "format_comparison",

@@ -105,12 +105,12 @@ def list_protocols():
     for name, protocol in PROTOCOLS.items():
         if name in in_groups:  # many, which differ by a number
             continue
-        lines.append(f"  {protocol.name:<26}{protocol.data or '-':<18}{' '.join(protocol.models)}")
+        lines.append(f"  {protocol.name:<28}{protocol.data or '-':<18}{' '.join(protocol.models)}")
     lines.append("groups")
     for name, members in GROUPS.items():
         shown = members if len(members) < 8 else [members[0], "...", members[-1]]
-        lines.append(f"  {name:<26}{' '.join(shown)}")
-    lines.append(f"  {ALL_SYNTHETIC:<26}every protocol on synthetic data")
+        lines.append(f"  {name:<28}{' '.join(shown)}")
+    lines.append(f"  {ALL_SYNTHETIC:<28}every protocol on synthetic data")
     return "\n".join(lines)
 
 

@@ -84,7 +84,8 @@ def beside_published(results):
         One row per model and metric: ``name`` (the row in the papers), ``ours``, ``published``,
         ``standard_error``, ``difference`` (ours minus theirs), ``source`` and ``impossible``:
         whether the printed NSE is above the printed squared correlation, which at no site can be.
-        Models that stand on one side only have NaN on the other. Empty if the papers print nothing.
+        Models that stand on one side only have NaN on the other. Empty if the papers print nothing
+        of this split.
         Where versions differ the later one counts.
 
     Raises
@@ -134,7 +135,8 @@ def _printed_for(name):
         columns=["name", "published", "standard_error", "source", "impossible"],
         index=pd.MultiIndex.from_arrays([[], []], names=["model", "metric"]),
     )
-    if found is None:
+    own = _longest(name, PROTOCOLS)
+    if found is None or (own is not None and PROTOCOLS[own].cv is not PROTOCOLS[found].cv):
         return empty.assign(ours=[], difference=[])
     table = table[table["protocol"] == found]
     table = table.assign(
@@ -142,7 +144,6 @@ def _printed_for(name):
         source=table["source"] + ", " + table["table"],
     )
     table = table.drop_duplicates(["model", "metric"], keep="last")  # the later version
-    own = _longest(name, PROTOCOLS)
     if own is not None and own != found:  # a table of some of the rows
         table = table[table["model"].isin(PROTOCOLS[own].models)]
     table = table.rename(columns={"value": "published"}).set_index(["model", "metric"])

@@ -19,7 +19,7 @@ from ._format import format_tables
 from ._messages import USER_MISTAKES, UsageError, one_line, show_warning
 from ._pretrain import add_pretrain
 from ._site_scores import add_site_scores
-from ._tables import read_results
+from ._tables import fold_scores, read_results
 
 
 def main(arguments=None):
@@ -96,6 +96,9 @@ def make_parser():
         "--model", default="model", metavar="COLUMN",
         help="where --others has the models, or the name of its only one (default: model)",
     )  # fmt: skip
+    table.add_argument(
+        "--by-fold", metavar="FILE", help="write the scores of folds, without sites, as CSV"
+    )
     table.set_defaults(function=_table)
     pair = commands.add_parser(
         "compare",
@@ -142,6 +145,10 @@ def _table(options):
             parts = (part for _, part in results.groupby("protocol", sort=False))
             found = [format_beside(part, markdown=options.markdown) for part in parts]
             text = "\n".join([text, *(f"{block}\n" for block in found if block)])
+        if options.by_fold is not None:
+            fold_scores(results).to_csv(
+                options.by_fold, index=False, float_format="%.6g", lineterminator="\n"
+            )
     except USER_MISTAKES as error:
         raise UsageError(one_line(error)) from error
     print(text, end="")

@@ -1,5 +1,6 @@
 """The data of a protocol: read from disk, with what its split and its rows need to know."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
-from stefaland_sk._core import check_option
+from stefaland_sk._core import DataWarning, check_option
 from stefaland_sk.data import concat_panels, get_variable_set
 from stefaland_sk.datasets import PANEL_KINDS, find_kind, load_panel
 from stefaland_sk.datasets._camels_us import CATEGORIES, open_camels_us
@@ -61,6 +62,12 @@ def load_data(protocol, paths, *, kind=None, sites=None, which=None):
     ------
     OSError, ValueError, TypeError
         If nothing, or something else, lies at the paths.
+
+    Warns
+    -----
+    DataWarning
+        If profiles have no covariates, and models see coordinates alone; if sites are left out
+        because the data do not say where they lie.
     """
     if kind is not None:
         check_option("kind", kind, list(PANEL_KINDS))
@@ -76,7 +83,8 @@ def load_data(protocol, paths, *, kind=None, sites=None, which=None):
         protocol = replace(protocol, sites="in_531" if which == "531" else None)
     elif sites is not None:
         protocol = replace(protocol, sites=None)
-    return protocol, _with_places(protocol, X), y
+    X, y = _of_known_place(protocol, _with_places(protocol, X), y)
+    return protocol, X, y
 
 
 def _read(path, kind, protocol, sites):
@@ -93,7 +101,22 @@ def _read(path, kind, protocol, sites):
         options["period"] = protocol.period
     if kind == "camels_us" and set(protocol.models) & set(DESCRIPTIONS):
         options["attributes"] = "all"
-    return *load_panel(path, kind, **options), kind
+    X, y = load_panel(path, kind, **options)
+    if protocol.target_per_site and not X.n_attributes:
+        X = _with_coordinates(X, path)
+    return X, y, kind
+
+
+def _with_coordinates(X, path):
+    """Let coordinates be the attributes of sites that have no others."""
+    names = ["lat", "lon"]
+    warnings.warn(
+        f"{str(path)!r} has no covariates: models see latitude and longitude alone, and can only "
+        "tell how far a place is from others.",
+        DataWarning,
+        stacklevel=4,
+    )
+    return X.assign(attributes=X.sites[names], units=dict.fromkeys(names, "deg"))
 
 
 def _two_countries(protocol, paths, sites):
@@ -166,6 +189,25 @@ def _with_places(protocol, X):
         return X  # the splitter says what is missing
     make = _regions if wanted == "region" else _continents
     return X.assign(sites=X.sites.assign(**{wanted: make(X.sites["lat"], X.sites["lon"])}))
+
+
+def _of_known_place(protocol, X, y):
+    """Leave out sites of which the data do not say in which part of the split they lie."""
+    cv = protocol.cv
+    column = getattr(cv, "regions", None)
+    if not isinstance(cv, LeaveRegionOut) or column not in X.sites:
+        return X, y
+    known = X.sites[column].notna().to_numpy()
+    if known.all():
+        return X, y
+    warnings.warn(
+        f"{int((~known).sum())} of {len(known)} sites, for example "
+        f"{list(X.site_ids[~known][:3])}, have no {column!r} and are left out: they might lie in "
+        "the one held out.",
+        DataWarning,
+        stacklevel=3,
+    )
+    return X[known], y[known]
 
 
 def _regions(lat, lon):

@@ -8,6 +8,7 @@ from ._protocols import PROTOCOLS
 from ._tables import find_problems, fold_table, overall_table, protocol_table
 
 _MOST_FOLDS = 15  # that stand beside each other
+_MOST_ROWS = 50  # of folds below each other
 
 
 def format_tables(results, *, baseline=None, markdown=False):
@@ -124,11 +125,10 @@ def _blocks(protocol, results, baseline, markdown):
         shown[f"better than {baseline}"] = ["" if v != v else f"{100 * v:.0f} %" for v in share]
     blocks.append(grid(shown.rename(columns=way.labels), markdown))
     n_folds = results["fold"].nunique()
-    if n_folds <= _MOST_FOLDS:
+    if n_folds <= _MOST_ROWS:
         for metric in [m for m in ("nse", "kge", "rmse") if m in metrics] or metrics[:1]:
             table = fold_table(results, metric)
-            counts = table.attrs["n_sites"]
-            table = table.rename(columns={fold: f"{fold} (n={counts[fold]})" for fold in table})
+            table = _with_counts(table) if n_folds <= _MOST_FOLDS else _below_each_other(table)
             title = f"{way.summary} {_title(metric, way)} per fold, with the number of sites"
             blocks += [f"### {title}" if markdown else title, grid(table, markdown)]
     blocks.append(" ".join(_remarks(results, overall, metrics[0], way)))
@@ -141,6 +141,19 @@ def _blocks(protocol, results, baseline, markdown):
 def _ranges(low, high):
     """Write ranges of numbers."""
     return [f"{a:.3f} to {b:.3f}" for a, b in zip(low, high, strict=True)]
+
+
+def _with_counts(table):
+    """Write the number of sites beside the name of each fold."""
+    counts = table.attrs["n_sites"]
+    return table.rename(columns={fold: f"{fold} (n={counts[fold]})" for fold in table})
+
+
+def _below_each_other(table):
+    """Give a table with a row per fold and a column per model."""
+    turned = table.T.rename_axis(index="fold").astype(object)
+    turned.insert(0, "n_sites", pd.Series(table.attrs["n_sites"]))
+    return turned
 
 
 def _remarks(results, overall, first, way):

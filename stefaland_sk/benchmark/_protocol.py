@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_number, check_option, refuse_path
 from stefaland_sk.data import Panel, align_site_target, align_target, keep_period, period_mask
 from stefaland_sk.metrics import get_metric, site_scorers
 
@@ -222,6 +222,7 @@ class Protocol:
         """
         if self.target_per_site and isinstance(X, pd.DataFrame):
             X = Panel.from_table(X)
+        refuse_path(X)
         if not isinstance(X, Panel):
             raise TypeError(
                 f"A benchmark needs a Panel with a target per site and day; X is of type "

@@ -31,6 +31,8 @@ _ABLATIONS = (
 _COST = ("lstm", "noresconn", "resconn", *HYBRIDS)
 
 
+_FRACTIONS = ("clay", "sand", "silt")
+_FEWEST_PROFILES = 100  # of a country that is held out; all others train
 _N_DONORS = (100, 200, 300, 400, 500, 600, None)
 _ALPHAEARTH_YEARS = {
     "data": "camels_us",
@@ -146,7 +148,7 @@ def _moisture():
 
 def _composition():
     """Clay, sand and silt of profiles; the other two fractions are hidden."""
-    for fraction in ("clay", "sand", "silt"):
+    for fraction in _FRACTIONS:
         random = Protocol(
             name=f"soil-{fraction}",
             cv=SiteKFold(5, random_state=42),
@@ -166,6 +168,12 @@ def _composition():
             name=f"soil-{fraction}-regions",
             cv=LeaveRegionOut(),
             source="Each region in turn, so that no profile has a neighbour; not in the paper.",
+        )
+        yield replace(
+            random,
+            name=f"soil-{fraction}-countries",
+            cv=LeaveRegionOut("country", min_sites=_FEWEST_PROFILES),
+            source="Each country of a hundred profiles in turn; not in the paper.",
         )
 
 
@@ -261,8 +269,9 @@ GROUPS = MappingProxyType(
     {
         "camels-us": ("camels-us-pub", "camels-us-pur"),
         "global": ("global-random", "global-continents"),
-        "soil-composition": ("soil-clay", "soil-sand", "soil-silt"),
-        "soil-composition-regions": tuple(f"soil-{f}-regions" for f in ("clay", "sand", "silt")),
+        "soil-composition": tuple(f"soil-{name}" for name in _FRACTIONS),
+        "soil-composition-regions": tuple(f"soil-{name}-regions" for name in _FRACTIONS),
+        "soil-composition-countries": tuple(f"soil-{name}-countries" for name in _FRACTIONS),
         "alphaearth": (
             "alphaearth-in-sample",
             "alphaearth-out-of-sample",

@@ -3,6 +3,7 @@
 import platform
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +14,18 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
-from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning, check_option
+from stefaland_sk._core import (
+    DataWarning,
+    LeakageWarning,
+    SplitWarning,
+    check_instance,
+    check_option,
+)
 
 from ._fingerprint import code_digest, describe, digest, library_version, panel_digest
 from ._measure import Given, MeasuredRegressor
 from ._parts import FoldRecorder, PartStore
+from ._protocol import Protocol
 
 SCORE_COLUMNS = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
 _SECONDS = (
@@ -128,7 +136,7 @@ def run(
     Raises
     ------
     TypeError
-        If X is not a Panel.
+        If X is not a Panel, `protocol` no Protocol, or a model no estimator.
     ValueError
         If there are no models, X does not fit the protocol, or there is no such fold.
     FileNotFoundError
@@ -160,8 +168,11 @@ def run(
     >>> results.scores.shape  # 6 sites and 4 metrics
     (24, 7)
     """
-    if not models:
-        raise ValueError("`models` is empty; there is nothing to compare.")
+    _check_models(models)
+    if not isinstance(protocol, Protocol):
+        raise TypeError(
+            f"`protocol` must be a Protocol, such as PROTOCOLS['camels-us-pur']. Got {protocol!r}."
+        )
     out = Path(out).absolute()  # workers may be in other folders
     X, y = protocol.take(X, y)
     folds = choose_folds(protocol.folds(X, y), only)
@@ -238,6 +249,19 @@ def run(
         results = _join(taken + means)
         _write(results, out)
     return results
+
+
+def _check_models(models):
+    """Raise unless models are estimators by name."""
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            "`models` must be a dict from a name to an estimator, such as make_models(['linear']). "
+            f"Got {type(models).__name__}."
+        )
+    if not models:
+        raise ValueError("`models` is empty; there is nothing to compare.")
+    for name, model in models.items():
+        check_instance(name, model)
 
 
 def _mean_over_seeds(protocol, X, y, fold, parts, store):

@@ -7,13 +7,14 @@ import pandas as pd
 
 from stefaland_sk.data import Panel
 from stefaland_sk.datasets import make_catchments
-from stefaland_sk.model_selection import SiteKFold
+from stefaland_sk.model_selection import LeaveRegionOut, SiteKFold
 
 from ._models import OTHER_ENCODERS
 from ._splitters import DonorSplit
 
 TEXTURE = ("sand_frac", "silt_frac", "clay_frac")
 _CONTINENTS = ("Africa", "Europe", "North America", "South America")
+_COUNTRIES = ("KE", "NL", "US", "BR")  # of these continents
 _START = "2000-10-01"
 _N_BASINS = 671  # of which the numbers of donors are a part
 
@@ -80,6 +81,8 @@ def _adapted(protocol, n_sites):
         changes["score_period"] = ("2001-10-01", "2002-09-30")
     if _is_published(protocol.cv):
         changes["cv"] = SiteKFold(3, random_state=0)
+    if isinstance(protocol.cv, LeaveRegionOut):  # here all regions are small
+        changes["cv"] = LeaveRegionOut(protocol.cv.regions, only=protocol.cv.only)
     if isinstance(protocol.cv, DonorSplit):
         k = protocol.cv.n_donors
         few = None if k is None else max(2, round(n_sites * k / _N_BASINS))
@@ -97,6 +100,7 @@ def _with_places(sites):
     position = sites["region"].astype(int) - 1
     return sites.assign(
         continent=[_CONTINENTS[i] for i in position],
+        country=[_COUNTRIES[i] for i in position],
         dataset=np.where(position % 2 == 0, "camels_us", "camels_gb"),
     )
 

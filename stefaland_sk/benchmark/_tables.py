@@ -9,6 +9,7 @@ import pandas as pd
 from ._aggregate import aggregation_of, win_rate
 from ._run import MEAN_OF, SCORE_COLUMNS
 
+FOLD_COLUMNS = ["protocol", "model", "fold", "n_sites", "metric", "value"]
 _TOLERANCE = 1e-3  # scores are kept to six digits
 
 
@@ -47,7 +48,13 @@ def read_results(source):
         return _check(pd.concat([read_results(part) for part in source], ignore_index=True))
     if isinstance(source, str | os.PathLike):
         text = {"protocol": str, "model": str, "fold": str, "site": str, "metric": str}
-        table = pd.read_csv(Path(source).expanduser(), dtype=text)
+        # Only numbers can be missing: NA is Namibia.
+        table = pd.read_csv(
+            Path(source).expanduser(),
+            dtype=text,
+            keep_default_na=False,
+            na_values={"value": ["", "nan", "NaN", "NA"]},
+        )
         name = f"{str(source)!r}"
     else:
         table, name = source.copy(), "the table"
@@ -167,6 +174,7 @@ def fold_table(results, metric=None):
     See Also
     --------
     overall_table : All metrics over all sites.
+    fold_scores : All metrics and protocols, one number per row.
 
     Examples
     --------
@@ -189,6 +197,45 @@ def fold_table(results, metric=None):
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(counts))
     table.attrs["n_sites"] = counts
     return table.rename_axis(index="model")
+
+
+def fold_scores(results):
+    """Give all metrics of each fold: results without sites, where those must not be passed on.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Scores of any number of protocols, as from `read_results`.
+
+    Returns
+    -------
+    DataFrame
+        One row per protocol, metric, model and fold, and for all folds together ("all"), with
+        ``n_sites`` and ``value``, as in `fold_table`.
+
+    See Also
+    --------
+    fold_table : One metric of one protocol, folds beside each other.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> columns = ["protocol", "model", "seed", "fold", "site", "metric", "value"]
+    >>> rows = [("demo", "lstm", 0, f, f"0{f}", "nse", v) for f, v in [("1", 0.4), ("2", 0.6)]]
+    >>> print(fold_scores(pd.DataFrame(rows, columns=columns)).to_string(index=False))
+    protocol model fold  n_sites metric  value
+        demo  lstm    1        1    nse    0.4
+        demo  lstm    2        1    nse    0.6
+        demo  lstm  all        2    nse    0.5
+    """
+    rows = []
+    for protocol, part in results.groupby("protocol", sort=False):
+        for metric in aggregation_of(part).metrics(part):
+            table = fold_table(part, metric)
+            counts = table.attrs["n_sites"]
+            for model, values in table.iterrows():
+                rows += [(protocol, model, f, counts[f], metric, v) for f, v in values.items()]
+    return pd.DataFrame(rows, columns=FOLD_COLUMNS)
 
 
 def protocol_table(results):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from stefaland_sk._core import refuse_path
 from stefaland_sk.data._ids import site_strings
 from stefaland_sk.data._long import _level, _site_codes, _site_table, is_long
 from stefaland_sk.data._panel import Panel
@@ -84,6 +85,7 @@ def site_of_samples(X):
             f"An xarray {type(X).__name__} does not say which of its axes are samples. Use "
             "`Panel.from_xarray(dataset)`."
         )
+    refuse_path(X)
     n_samples = np.shape(X)[0] if np.ndim(X) else None
     if n_samples is None:
         raise TypeError(f"X must be a Panel, a DataFrame or an array; got {type(X).__name__}.")

@@ -36,6 +36,14 @@ _DESCRIBES = (
     "profile_code", "positional_uncertainty", "coord_uncertainty_m", "soiltype", "date",
 )  # fmt: skip
 _COVARIATE = "cov_"
+# Identifiers that say the country: pattern, and the ISO 3166 code or where it stands.
+_COUNTRIES = {
+    r"afsp:([A-Z]{2}) .+": r"\1",  # AfSP; identifiers of other forms are not all in place
+    r"isis:([A-Z]{2})\d+": r"\1",  # ISRIC Soil Information System
+    r"febr:.+": "BR",  # data repository of Brazilian soil
+    r"edgeroi:.+": "AU",  # Edgeroi, New South Wales
+}
+_FORMER_CODES = {"ZR": "CD"}  # Zaire
 
 
 def load_soil_profiles(
@@ -84,7 +92,9 @@ def load_soil_profiles(
     -------
     X : Panel without time axis, or DataFrame of shape (n_sites, n_attributes) if `as_frame`
         Covariates. The site table has ``lat``, ``lon`` [degrees], ``depth_covered`` [cm], and as
-        far as the files say it ``region``, ``country``, ``source``, ``licence``.
+        far as the files say it ``region``, ``country``, ``source``, ``licence``. Without a column
+        of countries, identifiers of AfSP (``afsp:AO ...``), ISIS (``isis:CN35``), febr and Edgeroi
+        tell them, as codes of two letters (ISO 3166); missing where they do not.
     y : DataFrame of shape (n_sites, n_targets)
         Fractions [%]. Where all three are there they sum to 100.
 
@@ -319,7 +329,7 @@ def _read_averages(file):
     numbers = [n for n in numbers if not re.fullmatch(r"[xy](_\w+)?|easting|northing", n.lower())]
     known = table["depth_covered_cm"].astype(np.float64) if "depth_covered_cm" in table else np.nan
     averages = fractions.assign(depth_covered=known)
-    return averages, _regions(table[described]), rest[numbers].astype(np.float64), file.name
+    return averages, _whereabouts(table[described]), rest[numbers].astype(np.float64), file.name
 
 
 def _read_layers(path):
@@ -333,7 +343,7 @@ def _read_layers(path):
     places = _named(places, ("site", "lat", "lon"), sites)
     places.index = pd.Index(_named(texts, ("site",), sites)["site"].astype(str), name="site")
     places = places[~places.index.duplicated()]
-    return table, _regions(places[[n for n in ("lat", "lon", *_DESCRIBES) if n in places]])
+    return table, _whereabouts(places[[n for n in ("lat", "lon", *_DESCRIBES) if n in places]])
 
 
 def _read_wosis(path):
@@ -362,14 +372,29 @@ def _read_wosis(path):
     sites = pd.concat(places).drop_duplicates("site").set_index("site")
     sites = sites.rename(columns={"country_name": "country"})
     here = [n for n in FRACTIONS if n in joined]
-    return joined.reset_index(drop=True)[["site", "top", "bottom", *here]], _regions(sites)
+    return joined.reset_index(drop=True)[["site", "top", "bottom", *here]], _whereabouts(sites)
 
 
-def _regions(sites):
-    """Say in which region sites lie; if nothing else does, the source, which has one area each."""
+def _whereabouts(sites):
+    """Say in which region and country sites lie, where no column does.
+
+    The region is the source then, which has one area each; the country stands in identifiers.
+    """
     if "region" not in sites and "source" in sites:
         sites = sites.assign(region=sites["source"])
+    if "country" not in sites:
+        countries = _countries(sites.index.to_series())
+        sites = sites.assign(country=countries) if countries.notna().any() else sites
     return sites
+
+
+def _countries(ids):
+    """Read countries off identifiers; NaN where they do not tell."""
+    found = pd.Series(np.nan, index=ids.index, dtype="str")
+    for pattern, code in _COUNTRIES.items():
+        telling = ids.str.fullmatch(pattern)
+        found[telling] = ids[telling].str.replace(pattern, code, regex=True)
+    return found.replace(_FORMER_CODES)
 
 
 def _usable(layers, name):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from stefaland_sk._core import SplitWarning
+from stefaland_sk._core import SplitWarning, refuse_path
 from stefaland_sk.data import LongTable, Panel, align_target, dealt_at_random, is_long, read_long
 
 _STEPS_PER_BLOCK = 2**18  # of the sites that are encoded together
@@ -122,6 +122,7 @@ def read_table(estimator, X, *, reset):
     """
     if type(X).__module__.partition(".")[0] == "xarray":
         raise TypeError(f"X is an xarray {type(X).__name__}. Use `Panel.from_xarray(dataset)`.")
+    refuse_path(X)
     if not reset and getattr(estimator, "kind_", "table") != "table":
         raise ValueError(
             f"This {type(estimator).__name__} was fitted on sites with forcing, but X is a plain "

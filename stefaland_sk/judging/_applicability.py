@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_instance, check_number, check_option
 from stefaland_sk.data import is_labelled, site_of_samples
 from stefaland_sk.judging._features import site_features, site_scaling
 from stefaland_sk.judging._importance import panel_permutation_importance
@@ -177,6 +177,8 @@ class AreaOfApplicability(BaseEstimator):
         else:
             check_number("threshold", self.threshold, low=0, high=1, open_low=True)
         check_number("n_repeats", self.n_repeats, low=1, integer=True)
+        if self.estimator is not None:
+            check_instance("estimator", self.estimator)
         if self.estimator is not None and self.weights is not None:
             raise ValueError("Give `estimator` or `weights`, not both: each says what matters.")
         if self.estimator is not None and not (

@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_instance, check_number, check_option, refuse_path
 from stefaland_sk.judging._calibration import Calibration, LeftOut, n_units_needed
 from stefaland_sk.judging._compare_scores import N_PARTS, compare_scores
 from stefaland_sk.judging._conformity import SCORES
@@ -189,6 +189,8 @@ class ConformalBySite(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self
             The fitted estimator.
         """
+        check_instance("estimator", self.estimator)
+        refuse_path(X)
         levels = check_levels(self.confidence_level)
         check_option("conformity", self.conformity, [*SCORES, "auto"])
         check_option("symmetric", self.symmetric, [True, False])

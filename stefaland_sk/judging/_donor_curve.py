@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from stefaland_sk._core import check_number
+from stefaland_sk._core import check_instance, check_number
 from stefaland_sk.data import is_labelled, site_of_samples
 from stefaland_sk.judging._donors import DonorSelector
 from stefaland_sk.judging._samples import read_samples, read_target, take
@@ -96,6 +96,7 @@ def donor_scaling_curve(
             "`features` must be a dict from a name to features, such as {'attributes': None}. Got "
             f"{type(kinds).__name__}."
         )
+    check_instance("estimator", estimator)
     for k in n_donors:
         check_number("n_donors", k, low=1, integer=True, none=True)
     scorer = median_per_site(scoring, warmup=warmup, period=period)

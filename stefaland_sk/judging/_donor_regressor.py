@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from stefaland_sk._core import check_option
+from stefaland_sk._core import check_instance, check_option
 from stefaland_sk.data import is_labelled, read_long, site_of_samples
 from stefaland_sk.judging._donors import DonorSelector
 from stefaland_sk.judging._samples import (
@@ -115,6 +115,8 @@ class DonorRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self
             The fitted estimator.
         """
+        if self.estimator is not None:
+            check_instance("estimator", self.estimator)
         check_option("weights", self.weights, ["distance", "uniform"])
         X, y = self._read(X, y)
         labelled = is_labelled(X, y)

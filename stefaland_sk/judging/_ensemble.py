@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_instance, check_number, check_option, refuse_path
 from stefaland_sk.judging._samples import (
     as_indexable,
     default_score,
@@ -103,7 +103,10 @@ class SiteEnsemble(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self
             The fitted ensemble.
         """
+        refuse_path(X)
         models = self._models()
+        for name, model in models:
+            check_instance(name, model)
         self._seeded = self._has_members()
         n_members = self.n_members if self._seeded else len(models)
         if isinstance(self.weights, str):
@@ -151,6 +154,7 @@ class SiteEnsemble(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     f"`estimator` must list models, each under a name of its own; got {names}."
                 )
             return list(self.estimator)
+        check_instance("estimator", self.estimator)
         check_number("n_members", self.n_members, low=1, integer=True)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(2**31 - 1, size=self.n_members).tolist()

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import check_random_state
 
-from stefaland_sk._core import check_number, check_option
+from stefaland_sk._core import check_instance, check_number, check_option
 from stefaland_sk.data import Panel
 from stefaland_sk.judging._permutation import shuffled
 from stefaland_sk.judging._samples import read_samples
-from stefaland_sk.metrics import METRICS, SiteScorer, median_per_site
+from stefaland_sk.metrics import SiteScorer, median_per_site
 from stefaland_sk.metrics._scorer import AGGREGATES
 
 
@@ -107,9 +107,9 @@ def panel_permutation_importance(
         Target aligned with the samples.
     scoring : str, Metric, SiteScorer or callable, default=None
         None is the median NSE over sites, after the estimator's ``warmup``; of a plain table,
-        the estimator's own score. A name of `METRICS` is taken per site; any other name, or a
-        callable ``scorer(estimator, X, y)``, as scikit-learn does. Scores per site tell
-        importances per site.
+        the estimator's own score. A name of `METRICS` is taken per site; the name of a scorer of
+        scikit-learn, or a callable ``scorer(estimator, X, y)``, as scikit-learn does. Scores per
+        site tell importances per site.
     variables : list of str, default=None
         What to permute one by one; None takes all, or with `groups` none.
     groups : dict of str to list of str or "panel", default=None
@@ -158,13 +158,15 @@ def panel_permutation_importance(
     >>> found.frame()["variable"].tolist()
     ['weather', 'land']
     """
+    check_instance("estimator", estimator)
     check_option("forcing", forcing, ["sites", "blocks"])
     check_number("block", block, low=1, integer=True)
     check_number("n_repeats", n_repeats, low=1, integer=True)
+    samples = read_samples(X)
     source = shuffled(X)
     chosen = _choose(source, X, variables, groups)
     _check_partners(source, chosen, forcing)
-    score = _read_scoring(scoring, estimator, read_samples(X).kind)
+    score = _read_scoring(scoring, estimator, samples.kind)
     rng = check_random_state(random_state)
     rng = np.random.default_rng(rng.randint(2**31 - 1))
     baseline, at_sites = score(X, y)
@@ -231,9 +233,9 @@ def _read_scoring(scoring, estimator, kind):
 
 
 def _per_site_if_known(scoring):
-    """Take a metric of ours per site; leave other names to scikit-learn."""
-    known = not isinstance(scoring, str) or scoring in METRICS
-    return median_per_site(scoring) if known else scoring
+    """Take a metric of ours per site; leave names of scorers of scikit-learn to it."""
+    theirs = isinstance(scoring, str) and scoring in get_scorer_names()
+    return scoring if theirs else median_per_site(scoring)
 
 
 def _score_sites(scorer, estimator, X, y):

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array, validate_data
 
-from stefaland_sk._core import check_number
+from stefaland_sk._core import check_number, refuse_path
 from stefaland_sk.data import (
     Panel,
     align_target,
@@ -110,6 +110,7 @@ def checked_table(estimator, X, *, reset):
     """
     if isinstance(X, Panel) or is_long(X):
         return X
+    refuse_path(X)
     settings = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
     if reset or hasattr(estimator, "n_features_in_"):
         values = validate_data(estimator, X, reset=reset, **settings)
@@ -129,6 +130,7 @@ def variable_names(X):
 
 def as_indexable(values):
     """Turn what is neither a frame nor a panel nor labelled into an array."""
+    refuse_path(values)
     labelled = isinstance(values, pd.DataFrame | pd.Series | Panel) or hasattr(values, "isel")
     return values if labelled or values is None else np.asarray(values)
 

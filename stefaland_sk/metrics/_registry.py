@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from stefaland_sk._core import check_option
+
 from . import _efficiency, _error, _flow_duration
 
 
@@ -157,4 +159,4 @@ def get_metric(name):
     for metric in METRICS.values():
         if name == metric.scorer_name:
             return metric
-    raise ValueError(f"`metric` must be one of {list(METRICS)}. Got {name!r} instead.")
+    return METRICS[check_option("metric", name, list(METRICS))]

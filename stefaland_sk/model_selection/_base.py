@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from abc import abstractmethod
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -130,9 +131,9 @@ class SiteSplitter(BaseCrossValidator):
     def _labels(self, X, samples, labelled, groups):
         """Give one label per site, as an array of objects."""
 
-    def _chosen(self, labels, testable):
-        """Give the labels to hold out, of those with something to test."""
-        return [label for label in labels if label in testable]
+    def _chosen(self, labels, n_tested):
+        """Give the labels to hold out, of those with sites to test (`n_tested` of each)."""
+        return [label for label in labels if n_tested[label]]
 
     def _names_parts(self):
         """Tell whether the user named the parts to hold out: then none is skipped unasked."""
@@ -145,9 +146,9 @@ class SiteSplitter(BaseCrossValidator):
             _check_length(groups, len(samples.codes), "groups")
         labels = self._labels(X, samples, labelled, groups)
         self._check_parts(labels, labelled)
-        testable = set(labels) if self.unlabelled == "test" else set(labels[labelled])
-        held_out = self._chosen(ordered(labels), testable)
-        skipped = [label for label in ordered(labels) if label not in testable]
+        n_tested = Counter(labels if self.unlabelled == "test" else labels[labelled])
+        held_out = self._chosen(ordered(labels), n_tested)
+        skipped = [label for label in ordered(labels) if not n_tested[label]]
         if warn and skipped and not self._names_parts():
             warnings.warn(
                 f"No site of {self._noun} {listed(skipped)} has an observed target: there is "
@@ -180,10 +181,10 @@ class SiteSplitter(BaseCrossValidator):
 class LeavePartOut(SiteSplitter):
     """Base of the splitters that hold out one named part after the other, all or `only` some."""
 
-    def _chosen(self, labels, testable):
+    def _chosen(self, labels, n_tested):
         """Give the parts asked for."""
         if self.only is None:
-            return super()._chosen(labels, testable)
+            return super()._chosen(labels, n_tested)
         wanted = list(self.only) if _is_list(self.only) else [self.only]
         unknown = [label for label in wanted if label not in labels]
         if unknown or not wanted:
@@ -191,7 +192,7 @@ class LeavePartOut(SiteSplitter):
                 f"`only` names {self._noun}s that X does not have: {unknown}. Its {self._noun}s "
                 f"are {listed(labels, limit=20)}."
             )
-        empty = [label for label in wanted if label not in testable]
+        empty = [label for label in wanted if not n_tested[label]]
         if empty:
             raise ValueError(
                 f"`only` names {listed(empty)}, where no site has an observed target: there is "

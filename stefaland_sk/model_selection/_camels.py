@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from stefaland_sk._core import check_option
 from stefaland_sk.data import camels_gauges
+from stefaland_sk.model_selection._labels import PublishedLabels
 from stefaland_sk.model_selection._regions import LeaveRegionOut
 from stefaland_sk.model_selection._sites import SiteKFold
 
@@ -19,13 +20,6 @@ PUR_REGIONS = MappingProxyType(
         7: (17,),
     }
 )
-
-
-class _PublishedLabels(dict):
-    """Site to label, with a short representation."""
-
-    def __repr__(self):
-        return f"<labels of {len(self)} gauges>"
 
 
 def load_camels_splits(subset=671):
@@ -113,7 +107,8 @@ def camels_pub(**kwargs):
     >>> [len(test) for train, test in camels_pub().split(sites)]
     [54, 48, 45, 46, 57, 60, 44, 60, 61, 56]
     """
-    return SiteKFold(folds=_labels("pub_group_10"), **kwargs)
+    folds = _labels("pub_group_10", "camels_pub", "SiteKFold(n_splits=10, random_state=0)")
+    return SiteKFold(folds=folds, **kwargs)
 
 
 def camels_pur(**kwargs):
@@ -122,7 +117,7 @@ def camels_pur(**kwargs):
     Parameters
     ----------
     **kwargs
-        ``only`` and ``unlabelled``, as for `LeaveRegionOut`.
+        ``only``, ``min_sites`` and ``unlabelled``, as for `LeaveRegionOut`.
 
     Returns
     -------
@@ -141,9 +136,10 @@ def camels_pur(**kwargs):
     >>> [len(test) for train, test in camels_pur(only=[7, 4]).split(sites)]
     [72, 51]
     """
-    return LeaveRegionOut(_labels("pur_region_7"), **kwargs)
+    regions = _labels("pur_region_7", "camels_pur", "LeaveRegionOut()")
+    return LeaveRegionOut(regions, **kwargs)
 
 
-def _labels(column):
+def _labels(column, maker, other):
     """Give a column of the splits as a mapping."""
-    return _PublishedLabels(camels_gauges()[column].to_dict())
+    return PublishedLabels(camels_gauges()[column].to_dict(), maker, other)

@@ -7,6 +7,23 @@ import pandas as pd
 
 from stefaland_sk.data import Panel, is_long
 
+_COMPARED = (
+    "Site identifiers are strings and compared as they are: '01013500' and '1013500' differ. Add "
+    "the sites, or leave them out of X."
+)
+
+
+class PublishedLabels(dict):
+    """Site to label, as published for the sites of one data set, with a short representation."""
+
+    def __init__(self, labels, maker, other):
+        super().__init__(labels)
+        self.maker = maker  # the function that makes a splitter of them
+        self.other = other  # the splitter for other data
+
+    def __repr__(self):
+        return f"<labels of {len(self)} gauges>"
+
 
 def labels_per_site(X, samples, source, asker):
     """Look up the label of each site of X.
@@ -85,16 +102,22 @@ def _from_mapping(ids, mapping, asker):
     name = asker[1]
     lookup = as_lookup(mapping, name)
     missing = [site for site in ids if site not in lookup]
-    if missing:
+    if not missing:
+        return [lookup[site] for site in ids]
+    zeros = _lost_zeros(missing, mapping, name)
+    these = f"{len(missing)} of {len(ids)} sites"
+    if isinstance(mapping, PublishedLabels):
         raise ValueError(
-            f"`{name}` has no entry for {len(missing)} of {len(ids)} sites, for example "
-            f"{missing[:3]}. {_lost_zeros(missing, mapping, name)}"
+            f"{mapping.maker}() is for the gauges of CAMELS-US, and {these} are none of them, for "
+            f"example {missing[:3]}. {zeros or f'Other data take {mapping.other}.'}"
         )
-    return [lookup[site] for site in ids]
+    raise ValueError(
+        f"`{name}` has no entry for {these}, for example {missing[:3]}. {zeros or _COMPARED}"
+    )
 
 
 def _lost_zeros(missing, mapping, name):
-    """Say so if the missing sites are there under a name without leading zeros."""
+    """Say so if the missing sites are there under a name without leading zeros; None if not."""
     by_digits = {str(site).lstrip("0"): site for site, _ in mapping.items()}
     for site in missing:
         twin = by_digits.get(site.lstrip("0"))
@@ -107,10 +130,7 @@ def _lost_zeros(missing, mapping, name):
             f"has {site!r} (str): the leading zeros were lost in {loser}. Repair the identifiers "
             f"with `str(site).zfill({width})`, or read them with dtype=str."
         )
-    return (
-        "Site identifiers are strings and compared as they are: '01013500' and '1013500' differ. "
-        "Add the sites, or leave them out of X."
-    )
+    return None
 
 
 def _from_column(X, samples, column, asker):

@@ -1,6 +1,6 @@
 """Hold out whole regions."""
 
-from stefaland_sk._core import check_option
+from stefaland_sk._core import check_number, check_option
 from stefaland_sk.model_selection._base import LeavePartOut
 from stefaland_sk.model_selection._labels import is_mapping, labels_of_groups, labels_per_site
 
@@ -23,6 +23,9 @@ class LeaveRegionOut(LeavePartOut):
     only : list of regions, default=None
         Hold out only these, in this order; all other sites always train. None holds
         out every region, in increasing order.
+    min_sites : int, default=1
+        Hold out only regions with at least so many sites to test; sites of smaller ones always
+        train. Scores of a few sites tell little, and each fold costs a fit.
     unlabelled : {"leave out", "test"}, default="leave out"
         What to do with the sites of the held-out region whose target is all NaN.
         By default they are in neither part, and a region without any labelled site makes
@@ -39,7 +42,8 @@ class LeaveRegionOut(LeavePartOut):
     Notes
     -----
     Unlabelled sites outside the held-out region stay in training, where only
-    pretraining reads them.
+    pretraining reads them. A site whose region is not known is an error: it might lie in the one
+    held out.
 
     ``groups=`` (one region per sample, in the order of X) stands in for
     ``regions=None``; together with `regions` it is an error. Neither is needed in nested
@@ -69,6 +73,11 @@ class LeaveRegionOut(LeavePartOut):
     train a b c e | test d
     train a c d | test b e
 
+    A region of few sites need not be held out:
+
+    >>> [list(panel.site_ids[test]) for _, test in LeaveRegionOut(min_sites=2).split(panel)]
+    [['a', 'c'], ['b', 'e']]
+
     In a long frame the folds are positions of rows:
 
     >>> days = pd.date_range("2000-10-01", periods=2)
@@ -81,7 +90,7 @@ class LeaveRegionOut(LeavePartOut):
 
     _noun = "region"
 
-    def __init__(self, regions=None, *, only=None, unlabelled="leave out"):
+    def __init__(self, regions=None, *, only=None, min_sites=1, unlabelled="leave out"):
         if not (regions is None or isinstance(regions, str) or is_mapping(regions)):
             raise TypeError(
                 "`regions` must be None, the name of a column, or a mapping from site to region. "
@@ -90,6 +99,7 @@ class LeaveRegionOut(LeavePartOut):
             )
         self.regions = regions
         self.only = only
+        self.min_sites = int(check_number("min_sites", min_sites, low=1, integer=True))
         self.unlabelled = check_option("unlabelled", unlabelled, ["leave out", "test"])
 
     def _labels(self, X, samples, labelled, groups):
@@ -103,3 +113,15 @@ class LeaveRegionOut(LeavePartOut):
                 "Leave one of them out."
             )
         return labels_of_groups(groups, samples)
+
+    def _chosen(self, labels, n_tested):
+        """Give the regions asked for that are large enough."""
+        chosen = super()._chosen(labels, n_tested)
+        large = [label for label in chosen if n_tested[label] >= self.min_sites]
+        if not large:
+            most = max(chosen, key=n_tested.get)
+            raise ValueError(
+                f"No region has {self.min_sites} sites to test, as `min_sites` asks; the largest, "
+                f"{most!r}, has {n_tested[most]}."
+            )
+        return large

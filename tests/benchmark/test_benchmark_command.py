@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stefaland_sk import DataWarning
 from stefaland_sk.benchmark import PROTOCOLS, _cli, read_results
 from stefaland_sk.benchmark._data import load_data
 from stefaland_sk.benchmark._synthetic import make_synthetic
@@ -88,6 +89,37 @@ def test_satellite_cells_get_regions_of_neighbours(shared_data):
     assert set(X.sites["continent"]) == {"North America"}
     with pytest.raises(ValueError, match="412 sites are in region 'North America'"):
         europe.folds(*europe.take(X, y))
+
+
+def test_profiles_without_covariates_are_known_by_their_coordinates(shared_data):
+    protocol = PROTOCOLS["soil-clay-countries"]
+    with pytest.warns(DataWarning) as caught:
+        protocol, X, y = load_data(protocol, [str(shared_data / "soil_profiles")])
+    texts = [str(warning.message) for warning in caught]
+    assert "has no covariates: models see latitude and longitude alone" in texts[0]
+    assert texts[1].startswith("73 of 21202 sites, for example ['afsp:MA-SEFR-10'")
+    assert "have no 'country' and are left out" in texts[1]
+    X, y = protocol.take(X, y)
+    assert X.attribute_names == ["lat", "lon"]
+    assert len(X) == len(y) == 21129
+    folds = protocol.folds(X, y)
+    assert {"AO", "BR", "KE"} <= {fold.label for fold in folds}
+    assert min(len(fold.test) for fold in folds) >= 100
+    assert all(len(fold.train) + len(fold.test) == 21129 for fold in folds)  # small ones train
+    for fold in folds:
+        assert set(X.sites["country"].iloc[fold.test]) == {fold.label}
+
+
+def test_a_country_is_held_out_by_the_command(command, tmp_path, shared_data):
+    code, out, errors = command(
+        *("soil-sand-countries", "--data", str(shared_data / "soil_profiles"), "--jobs", "1"),
+        *("--models", "linear", "--only", "SD", "--out", str(tmp_path)),
+    )
+    assert code == 0
+    assert errors.count("DataWarning") == 2
+    results = read_results(tmp_path / "results.csv")
+    assert set(results["fold"]) == {"SD"}
+    assert results["site"].nunique() == 197
 
 
 def test_two_countries_share_variables_and_units(shared_data):
@@ -190,6 +222,7 @@ def test_a_group_runs_what_can_be_run(command, tmp_path, shared_data):
         ("global-continents", "linear"),
         ("soil-moisture-europe", "lstm"),
         ("soil-silt-regions", "stefaland"),
+        ("soil-sand-countries", "linear"),
         ("alphaearth-in-sample", "lstm_17"),
         ("alphaearth-clusters", "linear"),
         ("donors-stefaland-100", "linear"),

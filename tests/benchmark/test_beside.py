@@ -60,6 +60,9 @@ def test_a_variant_shows_its_own_rows_and_an_unknown_protocol_none():
     assert set(table.index.unique("model")) == set(PROTOCOLS["camels-us-pur-hybrids"].models)
     assert beside_published(scores("mine", "lstm", nse=0.5)).empty
     assert format_beside(scores("mine", "lstm", nse=0.5)) == ""
+    # What is printed is of random folds, and not of regions or countries held out.
+    for split in ("regions", "countries-quick"):
+        assert beside_published(scores(f"soil-clay-{split}", "linear", nse=0.5)).empty
 
 
 def test_what_the_paper_calls_r2_of_soils_is_compared_with_the_squared_correlation():

@@ -97,6 +97,10 @@ def test_table_prints_what_the_demo_printed(command, tmp_path):
     code, text, _ = command("table", str(tmp_path / "results.csv"))
     assert code == 0
     assert text.strip() in demo
+    command("table", str(tmp_path), "--by-fold", str(tmp_path / "folds.csv"))
+    folds = pd.read_csv(tmp_path / "folds.csv")
+    assert list(folds) == ["protocol", "model", "fold", "n_sites", "metric", "value"]
+    assert (folds["fold"] == "all").any()
     code, text, _ = command("table", "--markdown", str(tmp_path / "results.csv"))
     assert text == (tmp_path / "tables.md").read_text()
 

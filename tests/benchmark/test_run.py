@@ -269,6 +269,18 @@ def test_nothing_to_compare_is_an_error(catchments, protocol, tmp_path):
         run(protocol, *catchments, {}, out=tmp_path)
 
 
+def test_mistakes_in_the_call_are_told(catchments, protocol, rows, tmp_path):
+    X, y = catchments
+    with pytest.raises(TypeError, match=r"`protocol` must be a Protocol.*Got 'synthetic-pur'"):
+        run("synthetic-pur", X, y, rows, out=tmp_path)
+    with pytest.raises(TypeError, match=r"`models` must be a dict.*Got list"):
+        run(protocol, X, y, list(rows.values()), out=tmp_path)
+    with pytest.raises(TypeError, match=r"`mine` must be an estimator. Got the class Constant"):
+        run(protocol, X, y, {"mine": Constant}, out=tmp_path)
+    with pytest.raises(TypeError, match="X must hold samples. Got the path 'data/camels'"):
+        run(protocol, "data/camels", y, rows, out=tmp_path)
+
+
 # ---------------------------------------------------------------------- pretraining once
 @pytest.fixture
 def small_encoder():

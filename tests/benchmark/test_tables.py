@@ -6,6 +6,7 @@ import pytest
 
 from stefaland_sk.benchmark import (
     find_problems,
+    fold_scores,
     fold_table,
     format_tables,
     overall_table,
@@ -53,6 +54,10 @@ def test_tables_are_medians_over_sites_of_means_over_seeds(results):
     assert table.loc["mine", "all"] == row["nse"]
     assert table.attrs["n_sites"] == {"1": 3, "2": 2, "all": 5}
     assert list(table.index) == ["linear", "lstm", "mine"]
+    every = fold_scores(results).set_index(["metric", "model", "fold"])
+    assert every.loc[("nse", "mine", "2"), "value"] == table.loc["mine", "2"]
+    assert every.loc[("rmse", "mine", "all"), "n_sites"] == 5
+    assert len(every) == 3 * 3 * 3
 
 
 def test_tables_of_the_file_are_those_of_the_run(catchments, protocol, rows, tmp_path):
@@ -133,6 +138,18 @@ def test_folds_are_in_the_order_of_numbers(results):
     assert list(fold_table(renamed)) == ["2", "10", "all"]
 
 
+def test_many_folds_stand_below_each_other(results):
+    many = [results.assign(fold="f" + results["fold"] + f"{i:02d}") for i in range(9)]
+    text = format_tables(pd.concat(many, ignore_index=True).assign(site=lambda t: t.fold + t.site))
+    lines = text.splitlines()
+    start = lines.index("Median NSE per fold, with the number of sites") + 2
+    assert lines[start].split() == ["fold", "n_sites", "linear", "lstm", "mine"]
+    assert lines[start + 1].split()[:2] == ["f100", "3"]
+    assert lines[start + 19].split()[:2] == ["all", "45"]
+    beside = fold_table(results).loc["lstm", "1"]
+    assert lines[start + 1].split()[3] == f"{beside:.3f}"
+
+
 def test_several_protocols_have_a_table_each(results):
     both = read_results([results, results.assign(protocol="other")])
     text = format_tables(both)
@@ -145,6 +162,13 @@ def test_several_protocols_have_a_table_each(results):
 def test_identifiers_keep_their_leading_zeros(results, tmp_path):
     results.to_csv(tmp_path / "r.csv", index=False)
     assert read_results(tmp_path / "r.csv")["site"].iloc[0] == "00"
+
+
+def test_namibia_is_not_missing(results, tmp_path):
+    results.replace({"fold": {"1": "NA"}}).to_csv(tmp_path / "r.csv", index=False)
+    stored = read_results(tmp_path / "r.csv")
+    assert set(stored["fold"]) == {"NA", "2"}
+    assert stored["value"].isna().sum() == results["value"].isna().sum()
 
 
 def test_malformed_results_are_refused(results, tmp_path):

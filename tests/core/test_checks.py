@@ -1,10 +1,19 @@
 """Parameter checks, warnings and optional imports."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from stefaland_sk import _core
-from stefaland_sk._core import check_number, check_option, import_optional
+from stefaland_sk._core import (
+    check_instance,
+    check_number,
+    check_option,
+    import_optional,
+    refuse_path,
+)
 
 
 def test_a_legal_option_comes_back():
@@ -25,6 +34,21 @@ def test_a_misspelt_option_is_answered_with_the_nearest():
         check_option("metric", "nsee", [None, "nse", "kge"])
     with pytest.raises(ValueError, match=r"Got 'bias' instead.$"):
         check_option("metric", "bias", ["nse", "kge"])
+
+
+def test_a_class_is_no_estimator():
+    model = Ridge()
+    assert check_instance("estimator", model) is model
+    with pytest.raises(TypeError, match=r"`lstm` must be an estimator.*class Ridge;.* Ridge\(\)"):
+        check_instance("lstm", Ridge)
+    with pytest.raises(TypeError, match="Got 'ridge', which has no `fit`"):
+        check_instance("estimator", "ridge")
+
+
+@pytest.mark.parametrize("path", ["data/camels", Path("data/camels")])
+def test_a_path_is_no_data(path):
+    with pytest.raises(TypeError, match=r"X must hold samples. Got the path .*load_panel"):
+        refuse_path(path)
 
 
 def test_true_does_not_pass_for_one():

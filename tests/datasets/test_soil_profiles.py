@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.neighbors import BallTree
 
 from stefaland_sk import DataWarning
 from stefaland_sk.datasets import load_soil_profiles
@@ -100,6 +101,47 @@ def test_a_site_without_place_is_left_out(profiles):
     assert list(X.site_ids) == ["07"]
 
 
+# ------------------------------------------------------------------ countries
+COUNTRY_OF = {
+    "afsp:AO 1445_P100/56": "AO",
+    "afsp:NG0001": None,  # of these some lie elsewhere than their letters say
+    "afsp:MA-SEFR-10": None,
+    "isis:CN35": "CN",
+    "isis:ZR1": "CD",
+    "febr:ctb0829/P29": "BR",
+    "edgeroi:399_EDGEROI_ed418_1": "AU",
+    "my:KE 7": None,
+}
+
+
+def written(folder, **more):
+    """Write a layer of each of these sites, and its place."""
+    layers = {"top_cm": 0, "bottom_cm": 30, "sand_pct": 50, "silt_pct": 30, "clay_pct": 20}
+    places = {"lat": 1.0, "lon": 2.0, **more}
+    for name, columns in {"layers": layers, "sites": places}.items():
+        table = pd.DataFrame({"site_id": list(COUNTRY_OF)}).assign(**columns)
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def test_identifiers_tell_the_country(tmp_path):
+    X, _ = load_soil_profiles(written(tmp_path))
+    country = X.sites["country"]
+    assert list(country.index) == list(COUNTRY_OF)
+    assert country.dropna().to_dict() == {site: code for site, code in COUNTRY_OF.items() if code}
+
+
+def test_a_column_of_countries_comes_before_identifiers(tmp_path):
+    X, _ = load_soil_profiles(written(tmp_path, country="XX"))
+    assert set(X.sites["country"]) == {"XX"}
+
+
+def test_identifiers_that_tell_nothing_give_no_country(tmp_path):
+    folder = wosis(tmp_path / "w", sand=(50, 20), silt=(30, 20), clay=(20, 60))
+    X, _ = load_soil_profiles(folder)
+    assert "country" not in X.sites
+
+
 # ------------------------------------------------------------------ WoSIS
 def test_fractions_of_wosis_are_joined_by_layer_and_make_a_whole(tmp_path):
     folder = wosis(tmp_path / "w", sand=(50, 20), silt=(30, 20), clay=(19, 60))
@@ -171,6 +213,35 @@ def test_averages_are_those_of_an_independent_program(shared_data):
         np.testing.assert_allclose(y[f"{name}_frac"], known[f"{name}_pct"], atol=1e-4)
     np.testing.assert_allclose(X.sites["depth_covered"], known["depth_covered_cm"], atol=1e-4)
     np.testing.assert_allclose(y.sum(axis=1), 100)
+
+
+# Corners that hold the middle of a country: south, north, west, east.
+MIDDLES = {
+    "AO": (-14, -8, 13, 20), "BR": (-20, -5, -60, -40), "CD": (-7, 3, 18, 29),
+    "CU": (20, 23, -82, -76), "ET": (6, 12, 36, 43), "HU": (46, 48, 17, 21),
+    "ID": (-8, 4, 96, 125), "KE": (-3, 3, 35, 40), "LS": (-31, -28, 27, 30),
+    "ML": (12, 18, -9, 1), "NG": (5, 12, 4, 12), "TR": (37, 41, 28, 42),
+    "TZ": (-9, -2, 31, 38), "ZA": (-32, -25, 20, 31),
+}  # fmt: skip
+
+
+def test_countries_are_where_the_coordinates_are(shared_data):
+    X, _ = load_soil_profiles(shared_data / "soil_profiles")
+    known = X.sites.dropna(subset="country")
+    assert len(known) == 21129
+    assert known["country"].str.fullmatch("[A-Z]{2}").all()
+    middle = known.groupby("country")[["lat", "lon"]].median()
+    for country, (south, north, west, east) in MIDDLES.items():
+        lat, lon = middle.loc[country]
+        assert south < lat < north, country
+        assert west < lon < east, country
+    # Two collections that were gathered apart agree: the profile of AfSP nearest to one of ISIS.
+    there = known[known["source"] == "afsp"]
+    here = known[(known["source"] == "isis") & known["country"].isin(there["country"])]
+    tree = BallTree(np.radians(there[["lat", "lon"]]), metric="haversine")
+    nearest = tree.query(np.radians(here[["lat", "lon"]]), return_distance=False)[:, 0]
+    assert len(here) > 150
+    assert (there["country"].to_numpy()[nearest] == here["country"]).all()
 
 
 @pytest.mark.filterwarnings("ignore::stefaland_sk.DataWarning")

@@ -14,6 +14,9 @@ from stefaland_sk.judging import (
     DonorRegressor,
     DonorSelector,
     SiteEnsemble,
+    coverage_report,
+    donor_scaling_curve,
+    panel_permutation_importance,
 )
 
 LINEAR = LinearComparator(lags=0, rolling=7, max_rows=300)
@@ -58,3 +61,53 @@ def test_the_root_has_the_names(name):
     import stefaland_sk
 
     assert getattr(stefaland_sk, name) is getattr(public, name)
+
+
+# ---------------------------------------------------------------------- mistakes in the call
+def calls(X, y, model):
+    """What takes data and a model, as calls; the model may be None where it need not be there."""
+    return {
+        "importance": lambda: panel_permutation_importance(model, X, y),
+        "curve": lambda: donor_scaling_curve(model, X, y, n_donors=(2,)),
+        "donors": lambda: DonorRegressor(model, n_donors=2).fit(X, y),
+        "conformal": lambda: ConformalBySite(model, cv=2).fit(X, y),
+        "ensemble": lambda: SiteEnsemble([("a", model)]).fit(X, y),
+        "seeds": lambda: SiteEnsemble(model).fit(X, y),
+        "applicability": lambda: AreaOfApplicability(model).fit(X, y),
+    }
+
+
+@pytest.mark.parametrize("name", calls(None, None, None))
+def test_a_class_in_place_of_an_estimator_is_told(catchments, name):
+    with pytest.raises(TypeError, match=r"must be an estimator. Got the class LinearComparator"):
+        calls(*catchments, LinearComparator)[name]()
+
+
+@pytest.mark.parametrize("name", calls(None, None, None))
+def test_a_path_in_place_of_data_is_told(catchments, name):
+    _, y = catchments
+    with pytest.raises(TypeError, match=r"X must hold samples. Got the path 'data/camels'"):
+        calls("data/camels", y, Ridge())[name]()
+
+
+def test_a_path_is_told_where_no_model_is_needed(catchments):
+    X, y = catchments
+    for call in (
+        lambda: coverage_report("data", y, y, y, confidence_level=0.9),
+        lambda: DonorSelector().fit("data"),
+        lambda: DonorSelector().fit(X).select("data"),
+        lambda: LINEAR.fit("data", y),
+    ):
+        with pytest.raises(TypeError, match=r"X must hold samples. Got the path 'data'"):
+            call()
+
+
+@pytest.mark.parametrize("scoring", ["nsee", "rmsee"])
+def test_a_misspelt_metric_is_answered_with_ours(catchments, scoring):
+    X, y = catchments
+    model = RowRegressor(Ridge(), lags=0, rolling=7, max_rows=300).fit(X, y)
+    message = rf"`metric` must be one of \['nse', .*Got '{scoring}'.*mean '{scoring[:-1]}'"
+    with pytest.raises(ValueError, match=message):
+        panel_permutation_importance(model, X, y, scoring=scoring)
+    with pytest.raises(ValueError, match=message):
+        donor_scaling_curve(model, X, y, scoring=scoring)

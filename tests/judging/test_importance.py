@@ -87,7 +87,8 @@ def test_plain_tables_are_scored_as_scikit_learn_does():
 def test_errors_are_turned_so_that_a_loss_is_positive(catchments):
     X, y = catchments
     model = RainShare().fit(X, y)
-    for scoring in ("rmse", median_per_site("rmse"), median_per_site(get_metric("rmse"))):
+    metric = get_metric("rmse")
+    for scoring in ("rmse", "neg_rmse", median_per_site("rmse"), median_per_site(metric)):
         found = panel_permutation_importance(
             model, X, y, scoring=scoring, variables=["prcp"], n_repeats=1, random_state=0
         )

@@ -1,5 +1,8 @@
 """The published splits are those of the papers, and serve any subset of the gauges."""
 
+import copy
+import pickle
+
 import pandas as pd
 import pytest
 
@@ -69,10 +72,29 @@ def test_parameters_are_passed_on():
 
 def test_a_foreign_gauge_and_lost_zeros_are_named():
     X = pd.DataFrame({"area": [1.0, 2.0]}, index=["01013500", "99999999"])
-    with pytest.raises(ValueError, match=r"no entry for 1 of 2 sites.*'99999999'"):
+    with pytest.raises(
+        ValueError, match=r"^camels_pub\(\) is for the gauges of CAMELS-US, and 1 of 2 .*'99999999'"
+    ):
         camels_pub().get_n_splits(X)
     with pytest.raises(ValueError, match=r"'01013500' \(str\).*X has '1013500'.*lost in X"):
         camels_pur().get_n_splits(X.set_axis(["1013500", "1022500"]))
+
+
+def test_other_data_are_shown_the_splitter_for_them():
+    X = pd.DataFrame({"area": [1.0, 2.0]}, index=["a", "b"])
+    with pytest.raises(ValueError, match=r"2 of 2 sites are none.*take LeaveRegionOut\(\)\.$"):
+        next(camels_pur().split(X))
+    with pytest.raises(ValueError, match=r"2 of 2 sites are none.*take SiteKFold\(n_splits=10"):
+        next(camels_pub().split(X))
+
+
+def test_copies_keep_the_labels_and_their_words():
+    X = load_camels_splits()[["lat", "lon"]]
+    for cv in (copy.deepcopy(camels_pur()), pickle.loads(pickle.dumps(camels_pur()))):
+        assert repr(cv) == repr(camels_pur())
+        assert cv.get_n_splits(X) == 7
+        with pytest.raises(ValueError, match=r"camels_pur\(\) is for"):
+            next(cv.split(X.set_axis(range(len(X)), axis=0)))
 
 
 def test_subset_is_checked():
@@ -82,7 +104,8 @@ def test_subset_is_checked():
 
 def test_repr_is_short():
     assert repr(camels_pur()) == (
-        "LeaveRegionOut(only=None, regions=<labels of 671 gauges>,\n        unlabelled='leave out')"
+        "LeaveRegionOut(min_sites=1, only=None, regions=<labels of 671 gauges>,\n"
+        "        unlabelled='leave out')"
     )
 
 

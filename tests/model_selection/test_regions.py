@@ -102,6 +102,26 @@ def test_regions_of_mixed_types_have_an_order(panel):
     assert held_out == [1, 10, 2, "a", "b"]
 
 
+def test_small_regions_are_not_held_out_and_stay_in_training(panel, names):
+    every = folds(LeaveRegionOut(), panel)  # alps 3, sahel 2, taiga 4 sites
+    cv = LeaveRegionOut(min_sites=3)
+    assert folds(cv, panel) == [every[0], every[2]]
+    assert cv.get_n_splits(panel) == 2
+    assert all({"04", "06"} <= set(names(train).split()) for train, _ in cv.split(panel))
+    assert folds(LeaveRegionOut(only=["sahel", "taiga"], min_sites=3), panel) == [every[2]]
+
+
+def test_only_sites_that_are_tested_make_a_region_large(panel, target, recwarn):
+    # Of the alps three sites are observed, of the sahel one, of the taiga three of four.
+    assert LeaveRegionOut(min_sites=4, unlabelled="test").get_n_splits(panel, target) == 1
+    assert LeaveRegionOut(min_sites=3).get_n_splits(panel, target) == 2
+    with pytest.raises(ValueError, match=r"No region has 4 sites to test.*'alps', has 3"):
+        next(LeaveRegionOut(min_sites=4).split(panel, target))
+    assert not recwarn.list
+    with pytest.raises(ValueError, match="min_sites"):
+        LeaveRegionOut(min_sites=0)
+
+
 # ---------------------------------------------------------------------- unlabelled sites
 def test_unlabelled_sites_train_outside_and_are_nowhere_inside(panel, target, names):
     parts = [(names(train), names(test)) for train, test in LeaveRegionOut().split(panel, target)]
@@ -308,7 +328,9 @@ def test_parameters_are_checked(panel):
 def test_it_is_a_cross_validator_of_scikit_learn():
     cv = LeaveRegionOut("huc02", only=[3])
     assert isinstance(cv, BaseCrossValidator)
-    assert repr(cv) == "LeaveRegionOut(only=[3], regions='huc02', unlabelled='leave out')"
+    assert (
+        repr(cv) == "LeaveRegionOut(min_sites=1, only=[3], regions='huc02', unlabelled='leave out')"
+    )
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda cv: pickle.loads(pickle.dumps(cv))])
