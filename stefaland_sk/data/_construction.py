@@ -5,6 +5,7 @@ import pandas as pd
 
 from stefaland_sk.data._ids import as_site_ids, as_variable_names
 from stefaland_sk.data._lazy import LazyForcing
+from stefaland_sk.data._times import as_times
 
 
 def common_site_ids(attributes, sites, forcing):
@@ -96,11 +97,7 @@ def clean_forcing(forcing, time, names, site_ids):
 
 def as_time_axis(time):
     """Give a regular, increasing DatetimeIndex, or say where it is not."""
-    if getattr(getattr(time, "dtype", None), "kind", "M") in "iuf":
-        raise TypeError(
-            f"`time` must hold time stamps; got numbers ({time.dtype}). Use `pd.to_datetime`."
-        )
-    time = pd.DatetimeIndex(time, name="time")
+    time = as_times(time, "`time`").rename("time")
     if time.tz is not None:
         raise ValueError("`time` must have no zone; use `time.tz_localize(None)`.")
     if len(time) > 1:

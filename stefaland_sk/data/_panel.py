@@ -13,6 +13,7 @@ from stefaland_sk.data._construction import (
 )
 from stefaland_sk.data._ids import as_site_ids
 from stefaland_sk.data._lazy import LazyForcing, sites_per_block, split_sites
+from stefaland_sk.data._times import steps_between
 
 _ADVICE = (
     "A Panel holds one sample per site (attributes and forcing series) and is not a 2-D array. "
@@ -376,7 +377,7 @@ class Panel:
         """
         if self.time is None:
             raise ValueError("This panel has no time axis: there is no period to select.")
-        inside = self.time.slice_indexer(start, stop)
+        inside = steps_between(self.time, start, stop)
         if inside.stop <= inside.start:
             raise ValueError(
                 f"No step of the panel lies between {start} and {stop}; its record runs from "
