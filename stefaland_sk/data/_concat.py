@@ -65,7 +65,8 @@ def concat_panels(panels, targets=None):
         twice = ids[ids.duplicated()]
         raise ValueError(
             f"{len(twice)} sites stand in more than one panel, for example {twice[0]!r}. Leave "
-            "them out of all but one; the same place may have several names."
+            "them out of all but one; the same place may have several names. To add years to the "
+            "same sites, join long tables, `pd.concat([a, b])`, before `Panel.from_long`."
         )
     units = _first_units(panels)
     time = _common_time(panels)

@@ -43,7 +43,10 @@ def needed_forcings(panel, estimator, wanted):
     for variable in wanted:
         sources = (variable,) if variable in there else _SOURCES.get(variable, (variable,))
         if not set(sources) <= set(there):
-            raise ValueError(f"{name} needs the forcing {_in_words([variable])}. X has {there}.")
+            raise ValueError(
+                f"{name} needs the forcing {_in_words([variable])}. X has {there}. If it is there "
+                f"under another name: `X.rename_variables({{'its name': {variable!r}}})`."
+            )
         names += sources
     return list(dict.fromkeys(names))
 
