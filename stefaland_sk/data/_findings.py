@@ -5,7 +5,7 @@ import numpy as np
 from stefaland_sk.data._finding import Finding, at_sites, count, first_of, number, some
 from stefaland_sk.data._places import check_degrees, find_places
 from stefaland_sk.data._plausible import attribute_values, forcing_values, outside_forcing
-from stefaland_sk.data._schema import target_derived
+from stefaland_sk.data._schema import known_variable, target_derived
 from stefaland_sk.data._segments import dealt_at_random
 
 LEAST_STEPS = 30  # a shorter record may be constant by chance
@@ -135,6 +135,21 @@ def missing_forcing(panel, facts, records):
                 f"{at_sites(panel, rest > 0)}; most at {panel.site_ids[worst]!r} "
                 f"({count(int(rest[worst]), 'step')}).",
             )
+
+
+def unknown_forcing(panel, facts, records):
+    """Say so where no forcing has a name that the library knows."""
+    names = panel.forcing_names
+    if names and not any(known_variable(name) for name in names):
+        yield Finding(
+            severity="note",
+            kind="name",
+            variable=names[0],
+            n=len(names),
+            message=f"None of the forcing {names[:6]} is known by its name: its values and units "
+            "were not looked at, and physical models cannot read it. Say what it is, as in "
+            f"`X.rename_variables({{{names[0]!r}: 'prcp'}})`.",
+        )
 
 
 def constant_forcing(panel, facts, records):
@@ -268,6 +283,7 @@ RULES = (
     size,
     gaps,
     missing_forcing,
+    unknown_forcing,
     constant_forcing,
     infinite_forcing,
     crossed_temperatures,
