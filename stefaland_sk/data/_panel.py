@@ -995,8 +995,14 @@ class Panel:
 
         return write_long(self, target)
 
-    def to_xarray(self):
+    def to_xarray(self, target=None):
         """Give an xarray Dataset with units and groups in the variables' ``attrs``.
+
+        Parameters
+        ----------
+        target : DataFrame or array-like of shape (n_sites, n_times), default=None
+            Also give this target, under the name that it says (``attrs["name"]``, as from readers),
+            else as ``"target"``.
 
         Returns
         -------
@@ -1012,15 +1018,18 @@ class Panel:
         """
         from stefaland_sk.data._xarray import write_xarray
 
-        return write_xarray(self)
+        return write_xarray(self, target)
 
-    def to_netcdf(self, path):
+    def to_netcdf(self, path, target=None):
         """Write the panel to a netCDF file, block by block.
 
         Parameters
         ----------
         path : str or PathLike
             A file that does not exist yet. It is complete once it has this name.
+        target : DataFrame or array-like of shape (n_sites, n_times), default=None
+            Also write this target, as `to_xarray` does. `load_panel` of `stefaland_sk.datasets`
+            and the command line read both.
 
         Raises
         ------
@@ -1047,7 +1056,7 @@ class Panel:
         """
         from stefaland_sk.data._storage import write_netcdf
 
-        write_netcdf(self, path)
+        write_netcdf(self, path, target)
 
     def to_zarr(self, path):
         """Write the panel to a zarr store, block by block.

@@ -138,6 +138,7 @@ TARGET_NAMES = frozenset(
         "sm_surface",
         "discharge_vol",
         "discharge_spec",
+        "target",
     }
 )
 # Families of names, in lower case. HydroATLAS derives five variables from the discharge of a

@@ -65,6 +65,15 @@ def align_target(y, panel, name="y"):
     return values
 
 
+def name_of_target(target, panel):
+    """Give the target's name and unit, as far as it says."""
+    name = getattr(target, "name", None)
+    attrs = getattr(target, "attrs", None) or {}
+    name = str(name) if isinstance(name, str) else str(attrs.get("name", "target"))
+    unit = attrs.get("units", panel.units.get(name))
+    return name, unit if isinstance(unit, str | None) else None
+
+
 def align_site_target(y, panel, name="y"):
     """Bring a target that sites have, and not their days, into the order of a panel.
 

@@ -129,7 +129,7 @@ def has_target(names):
         True if there is any.
     """
     ours = [RENAMED.get(name, name) for name in names]
-    return any(name in ("runoff", "discharge") or _is_moisture(name) for name in ours)
+    return any(name in ("runoff", "discharge", "target") or _is_moisture(name) for name in ours)
 
 
 def _choose_target(target, ours, file):
