@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk.datasets._dataset import build
-from stefaland_sk.datasets._netcdf_set import open_set, region_of
+from stefaland_sk.datasets._netcdf_set import open_set, set_region
 from stefaland_sk.datasets._paths import as_path, missing
 from stefaland_sk.datasets._series import open_netcdf
 
@@ -121,7 +121,7 @@ def load_gridded(
         file, find_table(file, table), target=target, rename=rename, units=units, bbox=bbox
     )
     if region is not None:
-        found.sites = found.sites.assign(region=region_of(found, region, file))
+        set_region(found, region, file)
     return build(
         found,
         forcings=forcings,

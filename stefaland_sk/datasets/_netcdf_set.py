@@ -235,30 +235,26 @@ def _part_sites(numbers, texts):
     return sites, numbers.drop(columns=[n for n in (*described, *more) if n in PLACES or n in more])
 
 
-def region_of(found, name, where):
-    """Give the column that says the regions, as texts.
+def set_region(found, name, where):
+    """Make a column the region of the sites: a text, which is no attribute.
 
     Parameters
     ----------
     found : DataSet
-        The data set.
+        The data set; changed in place.
     name : str
         The column, of its site table or its attributes.
     where : Path
         For messages.
-
-    Returns
-    -------
-    Series of str
-        By site.
     """
-    for table in (found.sites, found.table):
-        if name in table:
-            column = table[name]
-            if pd.api.types.is_numeric_dtype(column):
-                column = column.convert_dtypes()
-            return column.astype("str").where(column.notna())
-    raise ValueError(
-        f"`region` names the column {name!r}; the sites of {where} have "
-        f"{[*found.sites.columns, *found.table.columns]}."
-    )
+    table = next((table for table in (found.sites, found.table) if name in table), None)
+    if table is None:
+        raise ValueError(
+            f"`region` names the column {name!r}; the sites of {where} have "
+            f"{[*found.sites.columns, *found.table.columns]}."
+        )
+    column = table[name]
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.convert_dtypes()
+    found.sites = found.sites.assign(region=column.astype("str").where(column.notna()))
+    found.table = found.table.drop(columns=name, errors="ignore")

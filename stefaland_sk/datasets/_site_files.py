@@ -11,7 +11,7 @@ from stefaland_sk.data._attribute_table import SITE_NAMES
 from stefaland_sk.data._times import as_times
 from stefaland_sk.datasets._base import give
 from stefaland_sk.datasets._dataset import build
-from stefaland_sk.datasets._netcdf_set import RENAMED, open_set, region_of
+from stefaland_sk.datasets._netcdf_set import RENAMED, open_set, set_region
 from stefaland_sk.datasets._paths import as_path, missing
 
 _DATES = ("date", "time", "datetime", "day", "dates", "timestamp")
@@ -71,7 +71,8 @@ def load_site_files(
         target: ``discharge`` becomes runoff [mm/d] if the table has the ``area`` [km2];
         ``target="discharge"`` leaves it as it is.
     region : str, default=None
-        Column of the table that says in which region a site lies; becomes ``region``.
+        Column of the table that says in which region a site lies; becomes ``region`` of the site
+        table. None takes one of this name.
     forcings : list of str, default=None
         Variables to give. None gives those that the library knows as forcing, and all that do not
         stand for a target if it knows none. tmean and pet (Hargreaves) can be derived from tmin
@@ -149,8 +150,9 @@ def load_site_files(
     where = files[0] if len(files) == 1 else files[0].parent
     found = open_set(where, table, target=target, rename=rename, units=units, data=data)
     _warn_of_the_rest(found, forcings, where)
+    region = "region" if region is None and "region" in found.table else region
     if region is not None:
-        found.sites = found.sites.assign(region=region_of(found, region, where))
+        set_region(found, region, where)
     X, y = build(found, forcings=forcings, attributes=attributes, sites=sites, period=period)
     if not is_known:
         return (X.to_long() if as_frame else X), None

@@ -75,6 +75,7 @@ def test_a_folder_of_files_and_a_table_beside_it(folder):
         check_all(X, y)
     assert X.sites["Name"].tolist() == ["Cham", "Bach", "Au"]
     assert X.sites["region"].tolist() == ["2", "2", "1"]
+    assert X.attribute_names == ["area", "Wald %"]  # the number of a region is no property
     assert X.sites["lat"].tolist() == [49.0, 48.0, 47.0]
     assert X.variable("Wald %")[[0, 2]].tolist() == [60.0, 30.0]
     assert X.check(y).ok
@@ -226,6 +227,14 @@ def test_a_table_of_other_sites(folder):
     table.assign(Pegel=["a", "b", "c"]).to_csv(folder / "pegel.csv", index=False)
     with pytest.raises(ValueError, match="No column of .*pegel.csv holds the identifiers"):
         load_site_files(folder, rename=NAMES)
+
+
+def test_a_column_called_region_is_one(folder):
+    table = pd.read_csv(folder / "pegel.csv").rename(columns={"Gebiet": "region"})
+    table.to_csv(folder / "pegel.csv", index=False)
+    X, _ = load_site_files(folder, rename=NAMES)
+    assert X.sites["region"].tolist() == ["2", "2", "1"]
+    assert "region" not in X.attribute_names
 
 
 def test_real_records_come_back(shared_data, tmp_path):
