@@ -72,7 +72,7 @@ def load_site_files(
         ``target="discharge"`` leaves it as it is.
     region : str, default=None
         Column of the table that says in which region a site lies; becomes ``region`` of the site
-        table. None takes one of this name.
+        table. None takes one of this name, in capitals or not.
     forcings : list of str, default=None
         Variables to give. None gives those that the library knows as forcing, and all that do not
         stand for a target if it knows none. tmean and pet (Hargreaves) can be derived from tmin
@@ -150,7 +150,8 @@ def load_site_files(
     where = files[0] if len(files) == 1 else files[0].parent
     found = open_set(where, table, target=target, rename=rename, units=units, data=data)
     _warn_of_the_rest(found, forcings, where)
-    region = "region" if region is None and "region" in found.table else region
+    if region is None:
+        region = _named(found.sites.join(found.table), ("region",))
     if region is not None:
         set_region(found, region, where)
     X, y = build(found, forcings=forcings, attributes=attributes, sites=sites, period=period)

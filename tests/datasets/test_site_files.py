@@ -230,11 +230,11 @@ def test_a_table_of_other_sites(folder):
 
 
 def test_a_column_called_region_is_one(folder):
-    table = pd.read_csv(folder / "pegel.csv").rename(columns={"Gebiet": "region"})
+    table = pd.read_csv(folder / "pegel.csv").rename(columns={"Gebiet": "Region"})
     table.to_csv(folder / "pegel.csv", index=False)
     X, _ = load_site_files(folder, rename=NAMES)
     assert X.sites["region"].tolist() == ["2", "2", "1"]
-    assert "region" not in X.attribute_names
+    assert "Region" not in X.attribute_names
 
 
 def test_real_records_come_back(shared_data, tmp_path):
