@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stefaland_sk import plotting
-from stefaland_sk.datasets import PANEL_KINDS
+from stefaland_sk.datasets import PANEL_KINDS, load_panel
 from stefaland_sk.datasets._fetch import DOWNLOADS
 from stefaland_sk.encoders import get_weights_entry, load_encoder
 
@@ -48,6 +50,21 @@ def test_code_of_the_guide_to_pretraining_runs_from_top_to_bottom(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     names = run_blocks(PRETRAINING, "pretraining.md", monkeypatch)
     assert names["filled"].variable("vp").shape == (3, 730)
+
+
+def test_code_of_the_page_on_own_data_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / "docs" / "own_data.md").read_text(encoding="utf-8")
+    names = run_blocks(text, "own_data.md", monkeypatch)
+    assert "0 errors, 0 warnings" in capsys.readouterr().out
+    assert names["X"].forcing_names == ["prcp", "tmin", "tmax"]
+    assert names["later"].notna().all(axis=None)
+    assert (names["lower"] <= names["upper"]).all()
+    assert (tmp_path / "hydrograph.png").stat().st_size > 1000
+    panel, target = load_panel(tmp_path / "own.nc")
+    np.testing.assert_allclose(target, names["y"], rtol=1e-6)
+    joined = panel.attributes.join(pd.get_dummies(panel.sites["cover"]))
+    assert panel.assign(attributes=joined).n_attributes == panel.n_attributes + 1
 
 
 @pytest.mark.slow

@@ -87,10 +87,20 @@ def _protocol_and_data(options):
         listed = options.sites not in (None, "531", "all")
         sites = {"sites": read_sites(options.sites)} if listed else {}
         kind, X, y = read_any(options.data, **sites)
-        if y is None or X.time is None or "region" not in X.sites:
+        lacks = [
+            what
+            for what, is_absent in (
+                ("daily series", X.time is None),
+                ("a target", y is None),
+                ("a column 'region' in the table of the sites", "region" not in X.sites),
+            )
+            if is_absent
+        ]
+        if lacks:
             raise UsageError(
-                f"--data needs daily series with a target, at sites in regions; {options.data!r} "
-                f"is of the kind {kind!r} and has none."
+                f"--data needs daily series with a target, at sites in regions; {options.data!r}, "
+                f"of the kind {kind!r}, lacks {' and '.join(lacks)}. Own data are best written by "
+                "`X.to_netcdf('own.nc', target=y)`."
             )
         protocol = choose_protocol(X)
         if options.sites is not None:

@@ -3,6 +3,7 @@
 from stefaland_sk.data._camels_gauges import camels_gauges
 from stefaland_sk.data._concat import concat_panels
 from stefaland_sk.data._conversions import daily_mean_radiation, relative_humidity
+from stefaland_sk.data._convert import convert_units
 from stefaland_sk.data._discharge import discharge_from_runoff, runoff_from_discharge, site_areas
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._long import LongTable, is_long, read_long
@@ -44,6 +45,7 @@ __all__ = [
     "align_target",
     "camels_gauges",
     "concat_panels",
+    "convert_units",
     "daily_mean_radiation",
     "day_length",
     "dealt_at_random",

@@ -7,6 +7,9 @@ import pandas as pd
 from stefaland_sk._core import import_optional
 from stefaland_sk.data._ids import as_site_ids
 
+# Columns that are called like this, in any case, hold identifiers.
+SITE_NAMES = ("site", "gauge", "gage", "station", "basin", "catchment", "id", "code", "site_no")
+
 
 def join_attributes(table, site_ids, site_dim):
     """Read a table of attributes and bring it to the order of the sites.

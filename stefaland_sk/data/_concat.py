@@ -1,4 +1,4 @@
-"""Several data sets as one: sites below each other, variables joined by name."""
+"""Several data sets as one: sites below each other, or years one after the other."""
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,18 @@ from stefaland_sk.data._units import unit_change
 
 
 def concat_panels(panels, targets=None):
-    """Join panels of several data sets into one, to train on all of them.
+    """Join panels of several data sets into one, or years of the same sites.
 
     Parameters
     ----------
     panels : sequence of Panel
-        Data sets with the same step. Variables are joined by name and converted to the
+        Data sets with the same step, and with other sites each; or all with the same sites, and
+        with other times each. Variables are joined by name and converted to the
         units in which they first come; what a data set lacks is missing there, and so are
         days that it does not span.
-    targets : sequence of array-like, default=None
-        One target per panel, of shape (n_sites, n_times); all in one unit.
+    targets : sequence of (array-like or None), default=None
+        One target per panel, of shape (n_sites, n_times); all in one unit. None is one that
+        was not observed.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def concat_panels(panels, targets=None):
     ValueError
         If there is no panel, some have a time axis and some not, steps or their phase differ, a
         unit cannot be converted, a variable is forcing here and an attribute there, or a
-        site stands in two data sets.
+        site stands in two data sets that are not years of the same sites.
 
     See Also
     --------
@@ -51,6 +53,13 @@ def concat_panels(panels, targets=None):
     Panel(4 sites, 365 times from 2000-10-01 to 2001-09-30, 6 forcings, 26 attributes)
     >>> target.shape
     (4, 365)
+
+    New years of the same sites follow those that there are, so that a model that predicts them
+    has their past:
+
+    >>> old, new = X.sel_time(None, "2001-03-31"), X.sel_time("2001-04-01", None)
+    >>> concat_panels([old, new]).n_times
+    365
     """
     panels = list(panels)
     for panel in panels:
@@ -60,22 +69,21 @@ def concat_panels(panels, targets=None):
         raise ValueError("`panels` is empty; there is nothing to join.")
     if targets is not None and len(targets) != len(panels):
         raise ValueError(f"`targets` holds {len(targets)} targets for {len(panels)} panels.")
-    ids = pd.Index(np.concatenate([panel.site_ids for panel in panels]))
-    if not ids.is_unique:
-        twice = ids[ids.duplicated()]
-        raise ValueError(
-            f"{len(twice)} sites stand in more than one panel, for example {twice[0]!r}. Leave "
-            "them out of all but one; the same place may have several names."
-        )
+    _check_sites(panels)
+    ids = pd.Index(np.concatenate([panel.site_ids for panel in panels])).unique()
+    rows = [ids.get_indexer(panel.site_ids) for panel in panels]
     units = _first_units(panels)
     time = _common_time(panels)
     forcing_names = _union(panel.forcing_names for panel in panels)
     tables = [_converted_table(panel, units) for panel in panels]
+    forcing = None
+    if time is not None:
+        forcing = _joined_forcing(panels, rows, len(ids), time, forcing_names, units)
     joined = Panel(
-        pd.concat(tables).reindex(columns=_union(panel.attribute_names for panel in panels)),
-        None if time is None else _joined_forcing(panels, time, forcing_names, units),
+        _joined_tables(tables)[_union(panel.attribute_names for panel in panels)],
+        forcing,
         time=time,
-        sites=pd.concat([panel.sites for panel in panels]),
+        sites=_joined_tables([panel.sites for panel in panels]),
         forcing_names=forcing_names if time is not None else None,
         units=units,
         groups=_joined_groups(panels),
@@ -83,14 +91,51 @@ def concat_panels(panels, targets=None):
     if targets is None:
         return joined
     result = np.full((joined.n_sites, max(joined.n_times, 1)), np.nan, dtype=np.float32)
-    first = 0
-    for panel, target in zip(panels, targets, strict=True):
+    for panel, target, row in zip(panels, targets, rows, strict=True):
+        if target is None:
+            continue
         values = align_target(target, panel)
         values = values if values.ndim == 2 else values[:, None]
-        steps = slice(None) if time is None else time.get_indexer(panel.time)
-        result[first : first + panel.n_sites, steps] = values
-        first += panel.n_sites
+        first = 0 if time is None else int(time.get_indexer(panel.time[:1])[0])
+        result[row, first : first + values.shape[1]] = values
     return joined, joined.label(result if time is not None else result[:, 0])
+
+
+def _check_sites(panels):
+    """Raise if a site stands in two panels, unless all are other years of the same sites."""
+    ids = pd.Index(np.concatenate([panel.site_ids for panel in panels]))
+    if ids.is_unique:
+        return
+    twice = ids[ids.duplicated()].unique()
+    if len(twice) < ids.nunique() or any(panel.n_sites != len(twice) for panel in panels):
+        raise ValueError(
+            f"{len(twice)} sites stand in more than one panel, for example {twice[0]!r}. Leave "
+            "them out of all but one; the same place may have several names. To join years, "
+            "give panels with the same sites."
+        )
+    times = pd.Index([]).append([panel.time for panel in panels if panel.time is not None])
+    if times.empty or not times.is_unique:
+        when = "there are no times" if times.empty else f"both hold {times[times.duplicated()][0]}"
+        raise ValueError(
+            f"The panels hold the same sites, such as {twice[0]!r}; to join years of them, their "
+            f"times must differ, but {when}. Cut one of them with `sel_time`."
+        )
+
+
+def _joined_tables(tables):
+    """Join tables by site; what two of them say of a site must be the same."""
+    joined = pd.concat(tables)
+    if joined.index.is_unique:
+        return joined
+    groups = joined.groupby(level=0, sort=False)
+    several = groups.nunique() > 1
+    if several.to_numpy().any():
+        site, name = several.stack().idxmax()
+        raise ValueError(
+            f"{name!r} of the site {site!r} is not the same in all panels. Give them one table, by "
+            "`panel.assign(...)`."
+        )
+    return groups.first()
 
 
 def _union(lists):
@@ -132,23 +177,18 @@ def _converted_table(panel, units):
     return table
 
 
-def _joined_forcing(panels, time, names, units):
+def _joined_forcing(panels, rows, n_sites, time, names, units):
     """Lay the forcing of all panels on the common axes, in the common units."""
-    n_sites = sum(panel.n_sites for panel in panels)
     forcing = np.full((n_sites, len(time), len(names)), np.nan, dtype=np.float32)
-    first = 0
-    for panel in panels:
+    for panel, row in zip(panels, rows, strict=True):
         columns = [names.index(name) for name in panel.forcing_names]
         ways = np.array([_way(panel, name, units) for name in panel.forcing_names])
         start = int(time.get_indexer(panel.time[:1])[0])
         for positions, values in panel.walk_forcing():
-            rows = first + np.arange(panel.n_sites)[positions]
             for place, column in enumerate(columns):
                 factor, offset = ways[place]
-                forcing[rows, start : start + panel.n_times, column] = np.float32(factor) * values[
-                    :, :, place
-                ] + np.float32(offset)
-        first += panel.n_sites
+                plane = np.float32(factor) * values[:, :, place] + np.float32(offset)
+                forcing[row[positions], start : start + panel.n_times, column] = plane
     return forcing
 
 

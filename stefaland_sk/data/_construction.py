@@ -5,10 +5,16 @@ import pandas as pd
 
 from stefaland_sk.data._ids import as_site_ids, as_variable_names
 from stefaland_sk.data._lazy import LazyForcing
+from stefaland_sk.data._times import as_times
 
 
 def common_site_ids(attributes, sites, forcing):
     """Read the identifiers from whichever table is there, and compare the tables."""
+    if isinstance(forcing, dict):
+        raise TypeError(
+            "`forcing` must be one array with the axes (site, time, variable); got a dict. Use "
+            "`np.stack(list(forcing.values()), axis=-1)` with `forcing_names=list(forcing)`."
+        )
     tables = {"attributes": attributes, "sites": sites}
     found = {}
     for name, table in tables.items():
@@ -49,7 +55,8 @@ def clean_attributes(attributes, site_ids):
         if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
             raise TypeError(
                 f"The attribute {name!r} is not numeric (dtype {dtype}). Encode categories as "
-                "numbers first, for example with sklearn.preprocessing.OneHotEncoder."
+                "numbers first, for example with sklearn.preprocessing.OneHotEncoder; what only "
+                "describes sites goes into the site table, `sites=`."
             )
     values = attributes.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
@@ -96,11 +103,7 @@ def clean_forcing(forcing, time, names, site_ids):
 
 def as_time_axis(time):
     """Give a regular, increasing DatetimeIndex, or say where it is not."""
-    if getattr(getattr(time, "dtype", None), "kind", "M") in "iuf":
-        raise TypeError(
-            f"`time` must hold time stamps; got numbers ({time.dtype}). Use `pd.to_datetime`."
-        )
-    time = pd.DatetimeIndex(time, name="time")
+    time = as_times(time, "`time`").rename("time")
     if time.tz is not None:
         raise ValueError("`time` must have no zone; use `time.tz_localize(None)`.")
     if len(time) > 1:

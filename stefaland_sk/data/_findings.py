@@ -3,9 +3,9 @@
 import numpy as np
 
 from stefaland_sk.data._finding import Finding, at_sites, count, first_of, number, some
-from stefaland_sk.data._places import find_places
+from stefaland_sk.data._places import check_degrees, find_places
 from stefaland_sk.data._plausible import attribute_values, forcing_values, outside_forcing
-from stefaland_sk.data._schema import target_derived
+from stefaland_sk.data._schema import known_variable, target_derived
 from stefaland_sk.data._segments import dealt_at_random
 
 LEAST_STEPS = 30  # a shorter record may be constant by chance
@@ -51,7 +51,17 @@ def gaps(panel, facts, records):
         )
     absent = records["n_absent"].to_numpy()
     broken = absent > 0
-    if broken.any():
+    if broken.any() and _lacks_leap_days_only(panel, facts, records):
+        yield Finding(
+            severity="warning",
+            kind="gap",
+            site=first_of(panel, broken),
+            n=int(absent.sum()),
+            message=f"29 February is absent {at_sites(panel, broken)}: a calendar without leap "
+            "days? After each such gap a model starts afresh. Fill the day in, for example with "
+            "the mean of its neighbours.",
+        )
+    elif broken.any():
         worst = int(np.argmax(absent))
         at = records.iloc[worst]
         yield Finding(
@@ -76,6 +86,15 @@ def gaps(panel, facts, records):
             f"{at_sites(panel, short)}; at {first_of(panel, short)!r} it runs from "
             f"{at['first']:%Y-%m-%d} to {at['last']:%Y-%m-%d}.",
         )
+
+
+def _lacks_leap_days_only(panel, facts, records):
+    """Tell whether all steps that are absent inside the records are days of 29 February."""
+    first, last = records["first"].to_numpy(), records["last"].to_numpy()
+    time = panel.time.to_numpy()
+    inside = (time >= first[:, None]) & (time <= last[:, None])
+    days = panel.time[(inside & ~facts.present).any(axis=0)]
+    return bool(((days.month == 2) & (days.day == 29)).all())
 
 
 def missing_forcing(panel, facts, records):
@@ -116,6 +135,21 @@ def missing_forcing(panel, facts, records):
                 f"{at_sites(panel, rest > 0)}; most at {panel.site_ids[worst]!r} "
                 f"({count(int(rest[worst]), 'step')}).",
             )
+
+
+def unknown_forcing(panel, facts, records):
+    """Say so where no forcing has a name that the library knows."""
+    names = panel.forcing_names
+    if names and not any(known_variable(name) for name in names):
+        yield Finding(
+            severity="note",
+            kind="name",
+            variable=names[0],
+            n=len(names),
+            message=f"None of the forcing {names[:6]} is known by its name: its values and units "
+            "were not looked at, and physical models cannot read it. Say what it is, as in "
+            f"`X.rename_variables({{{names[0]!r}: 'prcp'}})`.",
+        )
 
 
 def constant_forcing(panel, facts, records):
@@ -181,6 +215,14 @@ def crossed_temperatures(panel, facts, records):
     )
 
 
+def places(panel, facts, records):
+    """Find places that are not given in degrees."""
+    try:
+        check_degrees(find_places(panel), "the panel")
+    except ValueError as error:
+        yield Finding(severity="error", kind="place", variable="lat", message=str(error))
+
+
 def twins(panel, facts, records):
     """Find sites that are one site under two identifiers."""
     place = find_places(panel)
@@ -241,9 +283,11 @@ RULES = (
     size,
     gaps,
     missing_forcing,
+    unknown_forcing,
     constant_forcing,
     infinite_forcing,
     crossed_temperatures,
+    places,
     twins,
     forcing_values,
     attribute_values,

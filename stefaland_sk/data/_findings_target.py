@@ -6,9 +6,9 @@ import numpy as np
 
 from stefaland_sk.data._finding import Finding, at_sites, count, first_of, number, some
 from stefaland_sk.data._findings import LEAST_STEPS, repeated
+from stefaland_sk.data._findings_water import shifted_days, water_balance
 from stefaland_sk.data._plausible import hit_at, judge
 from stefaland_sk.data._schema import SIGNATURES, VARIABLES
-from stefaland_sk.data._units import normalise_unit
 
 _LEAST_SITES = 10  # fewer sites may be correlated by chance
 
@@ -56,6 +56,17 @@ def labels(panel, facts, records, name, unit):
             variable=name,
             n=unfed,
             message=f"{count(unfed, 'observation')} of the target stand at steps without forcing.",
+        )
+    seen = np.isfinite(facts.target)
+    if seen.sum() >= LEAST_STEPS and panel.n_times and not (seen[:, 1:] & seen[:, :-1]).any():
+        yield Finding(
+            severity="note",
+            kind="sparse",
+            variable=name,
+            n=int(seen.sum()),
+            message="The target is never observed at two steps in a row. Samples of single steps "
+            "are fine; means over weeks or months are not, since each value is taken for that of "
+            "its step.",
         )
 
 
@@ -125,39 +136,6 @@ def _target_known_as(name):
     )
 
 
-def runoff_coefficient(panel, facts, records, name, unit):
-    """Find a target that holds more water than falls: discharge in place of runoff."""
-    declared = normalise_unit(unit)
-    depth = _target_known_as(name) == "runoff" or declared == "mm/d"
-    if "prcp" not in panel.forcing_names or declared not in (None, "mm/d"):
-        return
-    if name != "target" and not depth:
-        return
-    if normalise_unit(panel.units.get("prcp")) not in (None, "mm/d"):
-        return
-    seen = np.isfinite(facts.target)
-    n = np.where(seen.any(axis=1), seen.sum(axis=1), np.nan)
-    target = np.where(seen, facts.target, 0).sum(axis=1, dtype=np.float64) / n
-    rain = facts.mean[:, panel.forcing_names.index("prcp")]
-    ok = np.isfinite(target) & (rain > 0)
-    if not ok.any():
-        return
-    ratio = np.full(panel.n_sites, np.nan)
-    ratio[ok] = target[ok] / rain[ok]
-    if np.nanmedian(ratio) > 2:
-        worst = int(np.nanargmax(ratio))
-        yield Finding(
-            severity="warning",
-            kind="unit",
-            variable=name,
-            site=str(panel.site_ids[worst]),
-            n=int((ratio > 2).sum()),
-            message=f"More water leaves than falls: the mean target is {np.nanmedian(ratio):.3g}"
-            " times the mean prcp at the median site. If it is discharge in m3/s, divide by the "
-            "area: runoff [mm/d] = 86.4 * discharge [m3/s] / area [km2].",
-        )
-
-
 def inputs_equal_to_target(panel, facts, records, name, unit):
     """Find inputs that are the target, or its mean, under another name."""
     seen = np.isfinite(facts.target)
@@ -184,16 +162,18 @@ def inputs_equal_to_target(panel, facts, records, name, unit):
     for column in panel.forcing_names:
         plane = panel[rows].variable(column)
         both = seen[rows] & np.isfinite(plane)
-        x, y = plane[both], facts.target[rows][both]
-        r = _correlation(x, y) if len(x) >= LEAST_STEPS else 0.0
+        # Site by site: discharge is runoff times the area of each.
+        pairs = zip(plane, facts.target[rows], both, strict=True)
+        r = [_correlation(x[ok], y[ok]) for x, y, ok in pairs if ok.sum() >= LEAST_STEPS]
+        r = float(np.median(r)) if r else 0.0
         if abs(r) > 0.999:
             yield Finding(
                 severity="error",
                 kind="leak",
                 variable=column,
-                n=len(x),
-                message=f"The forcing {column} is the target, or nearly so (r = {r:.4f}). Leave "
-                "it out.",
+                n=int(both.sum()),
+                message=f"The forcing {column} is the target, or nearly so (r = {r:.4f} at the "
+                "median site). Leave it out.",
             )
 
 
@@ -204,4 +184,4 @@ def _correlation(x, y):
     return float(x @ y / scale) if scale > 0 else 0.0
 
 
-TARGET_RULES = (labels, target_values, runoff_coefficient, inputs_equal_to_target)
+TARGET_RULES = (labels, target_values, water_balance, shifted_days, inputs_equal_to_target)

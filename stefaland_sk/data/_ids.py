@@ -1,6 +1,6 @@
 """Names of sites and variables."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import pandas as pd
 
@@ -63,8 +63,25 @@ def site_strings(values, where):
     odd = next(v for v in values if not isinstance(v, str | Integral) or isinstance(v, bool))
     if odd is None or odd != odd:
         raise ValueError(f"A site identifier in `{where}` is missing.")
+    advice = ""
+    if isinstance(odd, Real) and not isinstance(odd, bool):
+        advice = " A column of whole numbers with a gap becomes one of floats: read it as text."
     raise TypeError(
         f"Site identifiers in `{where}` must be strings; got {odd!r} ({type(odd).__name__})."
+        f"{advice}"
+    )
+
+
+def zeros_lost(wanted, found):
+    """Say so, as the end of a message, where identifiers differ by their leading zeros only."""
+    bare = {identifier.lstrip("0"): identifier for identifier in found}
+    pairs = ((identifier, bare.get(identifier.lstrip("0"))) for identifier in wanted)
+    pair = next((pair for pair in pairs if pair[1] is not None), None)
+    if pair is None:
+        return ""
+    return (
+        f": {pair[0]!r} and {pair[1]!r} differ. Read identifiers as text (`dtype=str`), or give "
+        "numbers their zeros back with `.str.zfill(8)`"
     )
 
 

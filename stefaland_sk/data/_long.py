@@ -182,17 +182,19 @@ def read_long(frame, forcings=None, attributes=None, units=None, groups=None):
     names = as_variable_names(frame.columns, "the columns")
     _check_unique(site, time, site_ids, time_axis)
     _check_requested(names, forcings, attributes)
+    if forcings is not None and attributes is not None:
+        frame = frame.loc[:, [name in forcings or name in attributes for name in names]]
+        names = as_variable_names(frame.columns, "the columns")
+    _refuse_texts(frame, names)
 
     shape = (len(site_ids), len(time_axis))
     in_order = len(frame) == shape[0] * shape[1] and _is_row_major(site, time, shape[1])
     planes, table = {}, {}
     for name, (_, column) in zip(names, frame.items(), strict=True):
-        plane = _spread(_numbers(column, name), site, time, shape, in_order)
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        plane = _spread(values, site, time, shape, in_order)
         constant = _constant_rows(plane)
-        is_attribute = _is_attribute(name, constant, forcings, attributes)
-        if is_attribute is None:
-            continue
-        if is_attribute:
+        if _is_attribute(name, constant, forcings, attributes):
             if not constant.all():
                 raise ValueError(
                     f"The attribute {name!r} varies in time at site "
@@ -329,14 +331,12 @@ def _check_requested(names, forcings, attributes):
 
 
 def _is_attribute(name, constant, forcings, attributes):
-    """Tell whether a column is an attribute; None for one that was not asked for."""
+    """Tell whether a column is an attribute."""
     if forcings is None and attributes is None:
         return bool(constant.all())
     if forcings is None:
         return name in attributes
-    if attributes is None:
-        return name not in forcings
-    return name in attributes if name in attributes or name in forcings else None
+    return name not in forcings
 
 
 def _is_row_major(site, time, n_times):
@@ -345,13 +345,20 @@ def _is_row_major(site, time, n_times):
     return bool((flat == np.arange(len(flat))).all())
 
 
-def _numbers(column, name):
-    """Give a column's numbers, or name it."""
-    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+def _refuse_texts(frame, names):
+    """Raise if columns hold no numbers, naming them."""
+    texts = [
+        name
+        for name, dtype in zip(names, frame.dtypes, strict=True)
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype))
+    ]
+    if texts:
         raise TypeError(
-            f"The column {name!r} is not numeric (dtype {column.dtype}). Encode or drop it."
+            f"These columns of the long table are not numeric: {texts}. Turn numbers that came as "
+            "text into numbers (`pd.to_numeric`), encode classes (`pd.get_dummies`), drop the rest "
+            "or, for what only describes sites, such as a region, use "
+            f"`frame.set_index({texts[:1]}, append=True)`."
         )
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _spread(values, site, time, shape, in_order):

@@ -13,14 +13,16 @@ from stefaland_sk.data._construction import (
     clean_groups,
     common_site_ids,
 )
-from stefaland_sk.data._ids import as_site_ids
+from stefaland_sk.data._ids import as_site_ids, zeros_lost
 from stefaland_sk.data._lazy import LazyForcing, sites_per_block, split_sites
+from stefaland_sk.data._times import steps_between
 
 _ADVICE = (
     "A Panel holds one sample per site (attributes and forcing series) and is not a 2-D array. "
     "Give it to an estimator of stefaland_sk, take `panel.attributes` (a DataFrame) for a tabular "
     "transformer such as StandardScaler, wrap a tabular regressor as `RowRegressor(regressor)`, or "
-    "convert with `panel.to_long()`."
+    "convert with `panel.to_long()`. Permutation importance: "
+    "`stefaland_sk.judging.panel_permutation_importance`."
 )
 
 
@@ -380,7 +382,7 @@ class Panel:
         """
         if self.time is None:
             raise ValueError("This panel has no time axis: there is no period to select.")
-        inside = self.time.slice_indexer(start, stop)
+        inside = steps_between(self.time, start, stop)
         if inside.stop <= inside.start:
             raise ValueError(
                 f"No step of the panel lies between {start} and {stop}; its record runs from "
@@ -486,9 +488,10 @@ class Panel:
         Parameters
         ----------
         attributes : DataFrame, default=None
-            New attributes with one row per site of this panel, in its order.
+            New attributes, indexed by site. They are found by identifier, so that the order of
+            the rows does not count, and rows of other sites are left out.
         sites : DataFrame, default=None
-            New site table with one row per site of this panel, in its order.
+            New site table, likewise.
         groups : dict, default=None
             New attribute groups; None keeps those whose members still exist.
         units : dict, default=None
@@ -499,6 +502,11 @@ class Panel:
         Panel
             A new panel. Forcing is shared where this panel holds its whole store or is lazy.
 
+        Raises
+        ------
+        ValueError
+            If a table lacks a site of the panel.
+
         Examples
         --------
         >>> from stefaland_sk.datasets import make_catchments
@@ -506,7 +514,8 @@ class Panel:
         >>> X.assign(attributes=X.attributes[["p_mean"]]).n_attributes
         1
         """
-        attributes = self.attributes if attributes is None else attributes
+        attributes = self._rows_of(attributes, "attributes", self.attributes)
+        sites = self._rows_of(sites, "sites", self.sites)
         if groups is None:
             known = set(map(str, attributes.columns))
             kept = {g: [a for a in names if a in known] for g, names in self.groups.items()}
@@ -515,11 +524,25 @@ class Panel:
             attributes,
             self._keep_forcing(),
             time=self.time,
-            sites=self.sites if sites is None else sites,
+            sites=sites,
             forcing_names=self.forcing_names,
             units={**self.units, **(units or {})},
             groups=groups,
         )
+
+    def _rows_of(self, table, name, default):
+        """Bring a table to the order of the sites."""
+        if table is None or not isinstance(table, pd.DataFrame):
+            return default if table is None else table
+        ids = as_site_ids(table.index, name)
+        lost = self.site_ids.difference(ids)
+        if len(lost):
+            raise ValueError(
+                f"`{name}` has no row for {len(lost)} of the {self.n_sites} sites of the panel, "
+                f"for example {list(lost[:3])}; its own are like {list(ids[:3])}. Identifiers are "
+                f"compared as text{zeros_lost(lost, ids)}."
+            )
+        return table.set_axis(ids, axis=0).loc[self.site_ids]
 
     def variable(self, name):
         """Give one variable by name.
@@ -976,8 +999,14 @@ class Panel:
 
         return write_long(self, target)
 
-    def to_xarray(self):
+    def to_xarray(self, target=None):
         """Give an xarray Dataset with units and groups in the variables' ``attrs``.
+
+        Parameters
+        ----------
+        target : DataFrame or array-like of shape (n_sites, n_times), default=None
+            Also give this target, under the name that it says (``attrs["name"]``, as from readers),
+            else as ``"target"``.
 
         Returns
         -------
@@ -993,15 +1022,18 @@ class Panel:
         """
         from stefaland_sk.data._xarray import write_xarray
 
-        return write_xarray(self)
+        return write_xarray(self, target)
 
-    def to_netcdf(self, path):
+    def to_netcdf(self, path, target=None):
         """Write the panel to a netCDF file, block by block.
 
         Parameters
         ----------
         path : str or PathLike
             A file that does not exist yet. It is complete once it has this name.
+        target : DataFrame or array-like of shape (n_sites, n_times), default=None
+            Also write this target, as `to_xarray` does. `load_panel` of `stefaland_sk.datasets`
+            and the command line read both.
 
         Raises
         ------
@@ -1028,7 +1060,7 @@ class Panel:
         """
         from stefaland_sk.data._storage import write_netcdf
 
-        write_netcdf(self, path)
+        write_netcdf(self, path, target)
 
     def to_zarr(self, path):
         """Write the panel to a zarr store, block by block.

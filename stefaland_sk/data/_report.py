@@ -10,7 +10,7 @@ from stefaland_sk.data._facts import gather, record_table
 from stefaland_sk.data._finding import Finding
 from stefaland_sk.data._findings import RULES
 from stefaland_sk.data._findings_target import TARGET_RULES
-from stefaland_sk.data._target import align_target
+from stefaland_sk.data._target import align_target, name_of_target
 
 _SEVERITIES = ("error", "warning", "note")
 _MOST_ALIKE = 3  # findings that are written out although they differ by the variable alone
@@ -124,7 +124,7 @@ def check_panel(panel, target=None):
         return PanelReport([nothing], title, record_table(panel, facts))
     if target is not None:
         for one in _one_by_one(target, panel):
-            name, unit = _name_of(one, panel)
+            name, unit = name_of_target(one, panel)
             try:
                 targets.append(
                     (name, unit, align_target(one, panel, "y").reshape(panel.n_sites, -1))
@@ -149,12 +149,3 @@ def _one_by_one(target, panel):
             yield target[name].copy()
     else:
         yield target
-
-
-def _name_of(target, panel):
-    """Give the target's name and unit, as far as it says."""
-    name = getattr(target, "name", None)
-    attrs = getattr(target, "attrs", None) or {}
-    name = str(name) if isinstance(name, str) else str(attrs.get("name", "target"))
-    unit = attrs.get("units", panel.units.get(name))
-    return name, unit if isinstance(unit, str | None) else None

@@ -138,6 +138,7 @@ TARGET_NAMES = frozenset(
         "sm_surface",
         "discharge_vol",
         "discharge_spec",
+        "target",
     }
 )
 # Families of names, in lower case. HydroATLAS derives five variables from the discharge of a
@@ -146,6 +147,8 @@ TARGET_NAMES = frozenset(
 _TARGET_FAMILIES = re.compile(
     r"(dis|run|ria|riv|dor)_[a-z0-9]{2}_[a-z0-9]{3}"
     r"|(streamflow|discharge|runoff|q_?obs)_.+"
+    r"|((river|stream|observed|obs|gauged)_?)?flow(_(observed|obs|daily|mean|\w*m3_?s|cms|cfs|mm\w*))?"
+    r"|q_?(m3_?s|cms|cfs|mm_?(d|day))"
     r"|(average_)?smap(_.+)?"  # satellite soil moisture
     r"|(sm|soil_moisture)_.+"  # of some depth
     r"|volumetric_soil_water_layer_\d(_.+)?|swvl\d"  # soil water of ERA5 and ERA5-Land

@@ -10,7 +10,7 @@ import xarray as xr
 
 from stefaland_sk._core import import_optional
 from stefaland_sk.data._lazy import sites_per_block
-from stefaland_sk.data._xarray import REST, dataset_of, variable_attrs
+from stefaland_sk.data._xarray import REST, dataset_of, variable_attrs, with_target
 
 _MIB = 2**20
 _RAW = {"decode_cf": False, "cache": False, "chunks": None}  # nothing is read or decoded yet
@@ -41,13 +41,14 @@ def open_zarr(path):
     return _open(path, lambda path: xr.open_dataset(path, engine="zarr", **_RAW), "zarr store")
 
 
-def write_netcdf(panel, path):
+def write_netcdf(panel, path, target=None):
     """Write a panel to a netCDF file; see `Panel.to_netcdf`."""
     netcdf4 = import_optional("netCDF4", "data", "`Panel.to_netcdf`")
     path, part = _new_place(path)
     names = panel.forcing_names
     # xarray writes from memory or from dask only, so the forcing is left to netCDF4.
-    _whole_dataset(panel, {}).to_netcdf(part, engine="netcdf4")
+    dataset = with_target(_whole_dataset(panel, {}), panel, target)
+    dataset.to_netcdf(part, engine="netcdf4")
     with netcdf4.Dataset(part, "a") as file:
         for name in names:
             variable = file.createVariable(

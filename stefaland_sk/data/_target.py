@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from stefaland_sk.data._ids import site_strings
+from stefaland_sk.data._ids import site_strings, zeros_lost
+from stefaland_sk.data._times import as_times, steps_between
 
 
 def align_target(y, panel, name="y"):
@@ -43,8 +44,11 @@ def align_target(y, panel, name="y"):
     if panel.time is None:
         return _one_per_site(y, panel, name)
     if isinstance(y, pd.DataFrame):
+        _refuse_swapped(y, name)
         _compare_sites(y.index, panel, name)
         y = _reindex_times(y, panel, name)
+    elif isinstance(getattr(y, "index", None), pd.MultiIndex):
+        _compare_sites(y.index, panel, name)
     values = np.asarray(y, dtype=np.float32)
     if values.shape != (panel.n_sites, panel.n_times):
         raise ValueError(
@@ -59,6 +63,15 @@ def align_target(y, panel, name="y"):
             f"{panel.time[time]:%Y-%m-%d}. Use NaN for days without observation."
         )
     return values
+
+
+def name_of_target(target, panel):
+    """Give the target's name and unit, as far as it says."""
+    name = getattr(target, "name", None)
+    attrs = getattr(target, "attrs", None) or {}
+    name = str(name) if isinstance(name, str) else str(attrs.get("name", "target"))
+    unit = attrs.get("units", panel.units.get(name))
+    return name, unit if isinstance(unit, str | None) else None
 
 
 def align_site_target(y, panel, name="y"):
@@ -143,12 +156,21 @@ def _is_numbering(index, panel):
     return counted and pd.api.types.is_integer_dtype(index.dtype)
 
 
+def _refuse_swapped(y, name):
+    """Raise if the rows are times."""
+    if isinstance(y.index, pd.DatetimeIndex):
+        raise ValueError(
+            f"The rows of `{name}` are times; they must be the sites of X, and the columns the "
+            f"times. Use `{name}.T`."
+        )
+
+
 def _compare_sites(index, panel, name):
     """Raise unless the target's sites are the panel's, in the same order."""
     if isinstance(index, pd.MultiIndex):
         raise ValueError(
-            f"`{name}` is a long table, but X is a Panel. Give `{name}.unstack('time')`, or X as "
-            "a long table too."
+            f"`{name}` is a long table, but X is a Panel. Give "
+            f"`{name}.unstack('time').loc[X.site_ids]`, or X as a long table too."
         )
     ids = pd.Index(site_strings(index, name), dtype="str")
     if ids.equals(pd.Index(panel.site_ids, name=None)):
@@ -158,7 +180,8 @@ def _compare_sites(index, panel, name):
         raise ValueError(
             f"`{name}` and X hold different sites: {len(missing)} of X are not in `{name}` "
             f"(for example {list(missing[:3])}), {len(extra)} of `{name}` are not in X (for "
-            f"example {list(extra[:3])}). Site identifiers are strings and compared as they are."
+            f"example {list(extra[:3])}). Site identifiers are strings and compared as they are"
+            f"{zeros_lost(missing, extra)}."
         )
     raise ValueError(f"`{name}` has the sites of X in another order. Use `{name}.loc[X.site_ids]`.")
 
@@ -167,21 +190,45 @@ def _reindex_times(y, panel, name):
     """Take the panel's times from a labelled target."""
     if isinstance(y.columns, pd.RangeIndex):
         return y
-    try:
-        columns = pd.DatetimeIndex(y.columns)
-    except (TypeError, ValueError) as error:
+    columns = as_times(y.columns, f"The columns of `{name}`")
+    if columns.tz is not None:
         raise ValueError(
-            f"The columns of `{name}` must be the times of X; got {y.columns[0]!r}."
-        ) from error
+            f"The times of `{name}` have a zone ({columns.tz}), those of X have none. Use "
+            f"`{name}.tz_localize(None, axis=1)`, after a `tz_convert` to the days of the forcing."
+        )
     if columns.equals(panel.time):
         return y
+    if not columns.is_unique:
+        twice = columns[columns.duplicated()][0]
+        raise ValueError(
+            f"`{name}` has the time {twice:{_clock(columns)}} more than once. Keep one column of "
+            f"each, for example with `{name}.loc[:, ~{name}.columns.duplicated()]`."
+        )
     shared = columns.intersection(panel.time)
     if len(shared) == 0:
-        raise ValueError(
-            f"`{name}` and X share no time: `{name}` covers {columns.min():%Y-%m-%d} to "
-            f"{columns.max():%Y-%m-%d}, X {panel.time[0]:%Y-%m-%d} to {panel.time[-1]:%Y-%m-%d}."
-        )
+        raise ValueError(_no_common_time(columns, panel.time, name))
     return y.set_axis(columns, axis=1).reindex(columns=panel.time)
+
+
+def _clock(*times):
+    """Give the format of times: with the time of day where there is one."""
+    whole_days = all((index == index.normalize()).all() for index in times)
+    return "%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M"
+
+
+def _no_common_time(columns, time, name):
+    """Say why no time of a target is one of X."""
+    clock = _clock(columns, time)
+    message = (
+        f"`{name}` and X share no time: `{name}` covers {columns.min():{clock}} to "
+        f"{columns.max():{clock}}, X {time[0]:{clock}} to {time[-1]:{clock}}."
+    )
+    if len(columns.normalize().intersection(time.normalize())):
+        message += (
+            " They share days, but not the time of day: bring both to the start of the step, for "
+            f"example with `{name}.columns.normalize()`."
+        )
+    return message
 
 
 def keep_period(y, time, period, name="fit_period"):
@@ -254,7 +301,7 @@ def period_mask(time, period, name):
         raise ValueError(f"`{name}` was given, but X has no time axis. Use `{name}=None`.")
     try:
         start, stop = period
-        where = time.slice_indexer(start, stop)
+        where = steps_between(time, start, stop)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"`{name}` must be a pair of dates such as ('1999-10-01', '2008-09-30'). Got "

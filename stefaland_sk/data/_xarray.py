@@ -13,6 +13,7 @@ from stefaland_sk.data._attribute_table import join_attributes
 from stefaland_sk.data._ids import as_site_ids
 from stefaland_sk.data._lazy import LazyForcing, duration_unit, numbers
 from stefaland_sk.data._panel import Panel
+from stefaland_sk.data._target import align_target, name_of_target
 
 # What the variables' own attrs cannot say stands in this attribute of the dataset, as JSON.
 REST = "panel"
@@ -93,16 +94,32 @@ def read_xarray(
     )
 
 
-def write_xarray(panel):
+def write_xarray(panel, target=None):
     """Turn a panel into a dataset; see `Panel.to_xarray`.
 
     Raises
     ------
     ValueError
-        If a variable is named like a dimension.
+        If a variable is named like a dimension, or the target like a variable.
     """
     forcing = panel.forcing
-    return dataset_of(panel, {name: forcing[:, :, i] for i, name in enumerate(panel.forcing_names)})
+    planes = {name: forcing[:, :, i] for i, name in enumerate(panel.forcing_names)}
+    return with_target(dataset_of(panel, planes), panel, target)
+
+
+def with_target(dataset, panel, target):
+    """Add a target to the dataset of a panel; None adds nothing."""
+    if target is None:
+        return dataset
+    name, unit = name_of_target(target, panel)
+    if name in dataset.variables or name in panel.forcing_names:
+        raise ValueError(
+            f"The target is called {name!r}, as a variable of the panel is. Call it otherwise, by "
+            "`target.attrs['name']`."
+        )
+    values = align_target(target, panel, "target")
+    attrs = {} if unit is None else {"units": unit}
+    return dataset.assign({name: (("site", "time")[: values.ndim], values, attrs)})
 
 
 def dataset_of(panel, planes):

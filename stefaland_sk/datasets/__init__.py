@@ -9,6 +9,7 @@ from stefaland_sk.datasets._gridded import load_gridded
 from stefaland_sk.datasets._ismn import load_ismn
 from stefaland_sk.datasets._mopex import load_mopex
 from stefaland_sk.datasets._registry import PANEL_KINDS, find_kind, load_panel
+from stefaland_sk.datasets._site_files import load_site_files
 from stefaland_sk.datasets._smap import load_smap
 from stefaland_sk.datasets._soil_profiles import load_soil_profiles
 from stefaland_sk.datasets._synthetic import CatchmentTruth, make_catchments
@@ -26,6 +27,7 @@ __all__ = [
     "load_ismn",
     "load_mopex",
     "load_panel",
+    "load_site_files",
     "load_smap",
     "load_soil_profiles",
     "make_catchments",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk.data import hargreaves_pet
+from stefaland_sk.data._times import steps_between
 from stefaland_sk.datasets._variables import DERIVED_FORCINGS, FORCINGS
 
 
@@ -126,7 +127,7 @@ def choose_period(period, time):
             "`period` must be a pair (first day, last day), such as "
             f"('1995-10-01', '2005-09-30'). Got {period!r} instead."
         )
-    found = time.slice_indexer(*period)
+    found = steps_between(time, *period)
     start, stop = int(found.start or 0), int(len(time) if found.stop is None else found.stop)
     if stop <= start:
         raise ValueError(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stefaland_sk._core import DataWarning, LeakageWarning, check_option
 from stefaland_sk.data import Panel, get_variable_set, target_derived
-from stefaland_sk.data._attribute_table import find_identifiers, read_table
+from stefaland_sk.data._attribute_table import SITE_NAMES, find_identifiers, read_table
 from stefaland_sk.datasets._registry import PANEL_KINDS, load_panel
 
 _TABLES = (".parquet", ".csv")
@@ -95,7 +95,7 @@ def _guess_identifiers(path, table):
         return table[name].notna().all() and table[name].is_unique
 
     names = [name for name in table if not pd.api.types.is_float_dtype(table[name])]
-    likely = [n for n in names if n in ("site", "basin", "station", "id") or n.endswith("_id")]
+    likely = [n for n in names if n.lower() in SITE_NAMES or n.lower().endswith("_id")]
     texts = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
     for name in [*likely, *texts]:
         if is_unlike(name):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk.datasets._dataset import build
-from stefaland_sk.datasets._netcdf_set import open_set
+from stefaland_sk.datasets._netcdf_set import open_set, set_region
 from stefaland_sk.datasets._paths import as_path, missing
 from stefaland_sk.datasets._series import open_netcdf
 
@@ -121,7 +121,7 @@ def load_gridded(
         file, find_table(file, table), target=target, rename=rename, units=units, bbox=bbox
     )
     if region is not None:
-        found.sites = found.sites.assign(region=_column(found, region, file))
+        set_region(found, region, file)
     return build(
         found,
         forcings=forcings,
@@ -194,17 +194,3 @@ def _as_sites(data, lat, lon, bbox, file):
     if not seen.any():
         raise ValueError(f"No cell of {file} has values of all its variables.")
     return stacked.isel(site=seen)
-
-
-def _column(found, name, file):
-    """Give the column that says the regions, as texts."""
-    for table in (found.sites, found.table):
-        if name in table:
-            column = table[name]
-            if pd.api.types.is_numeric_dtype(column):
-                column = column.convert_dtypes()
-            return column.astype("str").where(column.notna())
-    raise ValueError(
-        f"`region` names the column {name!r}; the sites of {file} have "
-        f"{[*found.sites.columns, *found.table.columns]}."
-    )

@@ -129,7 +129,7 @@ def has_target(names):
         True if there is any.
     """
     ours = [RENAMED.get(name, name) for name in names]
-    return any(name in ("runoff", "discharge") or _is_moisture(name) for name in ours)
+    return any(name in ("runoff", "discharge", "target") or _is_moisture(name) for name in ours)
 
 
 def _choose_target(target, ours, file):
@@ -206,6 +206,9 @@ def read_properties(table, site_ids):
     """
     frame, texts = read_table(table)
     column, ids = find_identifiers(texts, site_ids, "site")
+    if not site_ids.isin(ids).all():
+        padded = _with_zeros(texts, site_ids)
+        column, ids = max((column, ids), padded, key=lambda found: site_ids.isin(found[1]).sum())
     if not ids.isin(site_ids).any():
         raise ValueError(
             f"No column of {table} holds the identifiers of the sites, which are like "
@@ -215,9 +218,43 @@ def read_properties(table, site_ids):
     return frame.set_axis(ids, axis=0)
 
 
+def _with_zeros(texts, site_ids):
+    """Find identifiers that have lost the zeros at their front, and give these back."""
+    whole = {site.lstrip("0"): site for site in site_ids}
+    bare = {name: values.map(lambda text: str(text).lstrip("0")) for name, values in texts.items()}
+    column, ids = find_identifiers(pd.DataFrame(bare), pd.Index(list(whole), dtype="str"), "site")
+    is_clear = len(whole) == len(site_ids)
+    return column, ids.map(lambda text: whole.get(text, text)) if is_clear else ids
+
+
 def _part_sites(numbers, texts):
     """Part what describes sites from what may be an attribute."""
     described = [n for n in ("lat", "lon", "area") if n in numbers]
     more = [n for n in numbers if n in ("in_531", "easting", "northing")]
     sites = texts.join(numbers[described + more])
     return sites, numbers.drop(columns=[n for n in (*described, *more) if n in PLACES or n in more])
+
+
+def set_region(found, name, where):
+    """Make a column the region of the sites: a text, which is no attribute.
+
+    Parameters
+    ----------
+    found : DataSet
+        The data set; changed in place.
+    name : str
+        The column, of its site table or its attributes.
+    where : Path
+        For messages.
+    """
+    table = next((table for table in (found.sites, found.table) if name in table), None)
+    if table is None:
+        raise ValueError(
+            f"`region` names the column {name!r}; the sites of {where} have "
+            f"{[*found.sites.columns, *found.table.columns]}."
+        )
+    column = table[name]
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.convert_dtypes()
+    found.sites = found.sites.assign(region=column.astype("str").where(column.notna()))
+    found.table = found.table.drop(columns=name, errors="ignore")

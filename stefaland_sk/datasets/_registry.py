@@ -16,6 +16,7 @@ from stefaland_sk.datasets._mopex import load_mopex
 from stefaland_sk.datasets._netcdf_set import has_target
 from stefaland_sk.datasets._paths import as_path, folder_of, missing
 from stefaland_sk.datasets._series import open_netcdf
+from stefaland_sk.datasets._site_files import is_site_files, load_site_files
 from stefaland_sk.datasets._smap import is_database, load_smap
 from stefaland_sk.datasets._soil_profiles import is_profiles, load_soil_profiles
 
@@ -32,7 +33,8 @@ def load_panel(path, kind=None, **options):
     kind : str, default=None
         One of `PANEL_KINDS`, if it is not to be guessed: "camels_us", "camels_gb", "caravan",
         "mopex", "ismn", "smap", "soil_profiles", "gridded", "panel" (a netCDF file or zarr store on
-        (site, time) without target) or "table" (one row of attributes per site).
+        (site, time) without target), "site_files" (CSV files of your own) or "table" (one row of
+        attributes per site).
     **options
         What the reader of that kind takes, such as ``sites`` or ``period``.
 
@@ -41,7 +43,7 @@ def load_panel(path, kind=None, **options):
     X : Panel
         Inputs.
     y : DataFrame or None
-        Target; None for the kinds "panel" and "table", which have none.
+        Target; None where there is none, as in the kinds "panel" and "table".
 
     Raises
     ------
@@ -57,6 +59,7 @@ def load_panel(path, kind=None, **options):
     find_kind : The kind alone.
     load_camels_us, load_camels_gb, load_caravan, load_mopex : Basins with streamflow.
     load_ismn, load_smap, load_gridded : Soil moisture and others.
+    load_site_files : Own CSV files.
     load_soil_profiles : Texture of soils.
 
     Examples
@@ -242,6 +245,11 @@ _KINDS = {
     ),
     "gridded": _Kind(load_gridded, _is_gridded, "a .nc with streamflow or soil moisture"),
     "panel": _Kind(_load_panel_file, _is_panel, "a .nc or .zarr on (site, time)"),
+    "site_files": _Kind(
+        load_site_files,
+        is_site_files,
+        "a .csv per site, or one for all, with a column of dates",
+    ),
     "table": _Kind(_load_table, _is_table, "one .parquet or .csv with a row per site"),
 }
 #: Kinds of data sets that `load_panel` knows.

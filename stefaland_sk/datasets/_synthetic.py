@@ -178,6 +178,7 @@ def make_catchments(
     runoff = fluxes.pop("runoff")[:, keep]
     y = _observe(runoff, noise, unlabelled, missing, rngs)
     y = pd.DataFrame(y, index=index, columns=time[keep])
+    y.attrs.update(name="runoff", units="mm/d")
     X = _make_panel(weather, forcings, attributes, sites, time[keep], keep, missing, rngs)
     data = give(X, y, "runoff", as_frame)
     if not return_truth:

@@ -70,8 +70,10 @@ def check_table(table, min_coverage):
             raise CheckpointError(
                 f"X has {int(part['found'].sum())} of the {len(part)} {role} variables of the "
                 f"encoder; `min_coverage`={min_coverage} asks for more. Missing: {missing}. Rename "
-                "X's variables to the encoder's names, tell where they are by `variable_map`, or "
-                "lower `min_coverage` (mask tokens stand in for what is missing)."
+                "X's variables to the encoder's names (`X.rename_variables`), tell where they are "
+                "by `StefaLandTransformer.load(file, variable_map=...)`, which goes into another "
+                "estimator as FrozenEstimator(model), or lower `min_coverage` (mask tokens stand "
+                "in for what is missing)."
             )
     odd = table[table["conversion"] == _NO_WAY]
     if len(odd):

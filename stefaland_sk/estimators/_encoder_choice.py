@@ -46,6 +46,15 @@ class EncoderUser:
         encoder = StefaLandTransformer() if self.encoder is None else self.encoder
         random = self.encoder_init == "random"
         if isinstance(encoder, StefaLandTransformer):
+            if hasattr(encoder, "encoder_") and not random:
+                warnings.warn(
+                    "`encoder` is a fitted StefaLandTransformer, of which a copy is now trained "
+                    "anew, on the sites of X alone; what it has learned before is not used. Give "
+                    "`sklearn.frozen.FrozenEstimator(encoder)`, or the file that it was saved to, "
+                    "to use it as it is.",
+                    UserWarning,
+                    stacklevel=6,
+                )
             encoder = clone(encoder).set_params(random_state=seed)
             if random:
                 encoder.set_params(max_epochs=0, checkpoint=None, extra=None)

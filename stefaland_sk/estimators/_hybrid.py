@@ -18,6 +18,7 @@ from stefaland_sk.estimators._target_unit import (
     check_target_unit,
     from_model_unit,
     to_model_unit,
+    warn_of_impossible,
     warn_of_odd_runoff,
 )
 from stefaland_sk.estimators._windows import as_tensor
@@ -398,6 +399,7 @@ class HybridRegressor(StefaLandRegressor):
     def _fit_target_scale(self, target, panel):
         if self.spec_.target[0] == "runoff" and "prcp" in self.spec_.forcings:
             warn_of_odd_runoff(target, read_forcing(panel.load(), self, ["prcp"])[0].T)
+        warn_of_impossible(target, self.spec_.target)
         return TargetScale(None, None, 0.0, 1.0)  # physics predicts in the unit of the target
 
     def _make_training_inputs(self, panel, module, net):

@@ -7,8 +7,16 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from stefaland_sk._core import SplitWarning, refuse_path
-from stefaland_sk.data import LongTable, Panel, align_target, dealt_at_random, is_long, read_long
+from stefaland_sk._core import DataWarning, SplitWarning, refuse_path
+from stefaland_sk.data import (
+    LongTable,
+    Panel,
+    align_target,
+    convert_units,
+    dealt_at_random,
+    is_long,
+    read_long,
+)
 
 _STEPS_PER_BLOCK = 2**18  # of the sites that are encoded together
 
@@ -21,6 +29,7 @@ class Inputs:
     kind: str  # "panel", "long" or "table"
     rows: LongTable | None = None
     has_site_ids: bool = True  # False: a plain table whose rows are only numbered
+    labels: pd.Index | None = None  # of the rows of a plain table, where it has any
 
     def restore(self, values):
         """Align predictions of shape (n_sites, n_times) with the caller's samples."""
@@ -46,7 +55,7 @@ def read_inputs(estimator, X, *, reset):
     Returns
     -------
     Inputs
-        The panel, with the variables of ``fit`` and no others, in its order.
+        The panel, with the variables of ``fit`` and no others, in its order and in its units.
     """
     chosen = {name: getattr(estimator, name, None) for name in ("forcings", "attributes")}
     if isinstance(X, Panel):
@@ -67,7 +76,8 @@ def read_inputs(estimator, X, *, reset):
         _remember(estimator, inputs)
     elif inputs.kind != "table":
         _compare(estimator, inputs.panel)
-        inputs = replace(inputs, panel=_take_variables(estimator, inputs.panel))
+        panel = _take_variables(estimator, inputs.panel)
+        inputs = replace(inputs, panel=convert_units(panel, getattr(estimator, "units_", {})))
     _refuse_infinite(inputs.panel)
     return inputs
 
@@ -100,6 +110,8 @@ def read_target(estimator, y, inputs):
     elif inputs.kind == "long":
         target = inputs.rows.from_rows(_row_values(y, inputs))
     else:
+        _refuse_rows_of_days(y)
+        warn_of_other_order(y, inputs)
         target = _table_values(y, len(inputs.panel))[:, None].astype(np.float32)
     if not np.isfinite(target).any():
         raise ValueError(f"{name} needs at least one observed target; all of `y` is missing.")
@@ -128,6 +140,13 @@ def read_table(estimator, X, *, reset):
             f"This {type(estimator).__name__} was fitted on sites with forcing, but X is a plain "
             "table. Give a Panel, or a DataFrame with the index levels 'site' and 'time'."
         )
+    if getattr(X, "ndim", 2) == 3:
+        raise ValueError(
+            f"X has three dimensions: features of days, as from StefaLandTransformer(pool=None). "
+            f"Give {type(estimator).__name__} one row per site, by pool='mean'; a head on features "
+            "of days is StefaLandRegressor(encoder=...)."
+        )
+    refuse_texts(X)
     values = validate_data(
         estimator,
         X,
@@ -141,7 +160,30 @@ def read_table(estimator, X, *, reset):
         if X.index.is_unique and not isinstance(X.index, pd.RangeIndex | pd.MultiIndex):
             index = X.index
     table = pd.DataFrame(values, index=pd.Index(list(map(str, index))), columns=names)
-    return Inputs(Panel.from_table(table), "table", has_site_ids=index is getattr(X, "index", None))
+    labels = X.index if isinstance(X, pd.DataFrame) else None
+    return Inputs(Panel.from_table(table), "table", None, index is labels, labels)
+
+
+def refuse_texts(X):
+    """Raise a ValueError that names the columns of a table that hold no numbers."""
+    if not isinstance(X, pd.DataFrame):
+        return
+    texts = [name for name, column in X.items() if not _is_numeric(column)]
+    if texts:
+        raise ValueError(
+            f"These columns of X are no numbers: {texts}. Leave them out, or encode classes as "
+            "numbers, by `pandas.get_dummies(X)` or, in a pipeline, by "
+            "sklearn.preprocessing.OneHotEncoder."
+        )
+
+
+def _is_numeric(column):
+    """Tell whether a column holds numbers, or objects that can be read as such."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return True
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return pd.api.types.is_numeric_dtype(column.dtype.categories)
+    return not pd.to_numeric(column.dropna(), errors="coerce").isna().any()
 
 
 def _remember(estimator, inputs):
@@ -149,6 +191,7 @@ def _remember(estimator, inputs):
     estimator.kind_ = "table" if inputs.panel.time is None else "series"
     estimator.forcing_names_ = inputs.panel.forcing_names
     estimator.attribute_names_ = inputs.panel.attribute_names
+    estimator.units_ = dict(inputs.panel.units)
     if inputs.kind != "table":
         names = inputs.panel.forcing_names + inputs.panel.attribute_names
         estimator.feature_names_in_ = np.array(names, dtype=object)
@@ -334,6 +377,35 @@ def _row_values(y, inputs):
         time = inputs.panel.time[inputs.rows.time[row]]
         raise ValueError(f"`y` is infinite at site {site!r} on {time:%Y-%m-%d}.")
     return values
+
+
+def _refuse_rows_of_days(y):
+    """Raise if y has days, but X, which has come as a plain table, has none any more."""
+    names = getattr(getattr(y, "index", None), "names", [])
+    if {"site", "time"} <= set(names):
+        raise ValueError(
+            "The rows of `y` are days of sites, but X has no index (site, time): each of its rows "
+            "would be a site of its own. Has a step before this one dropped the index? Use "
+            '`pipeline.set_output(transform="pandas")`.'
+        )
+
+
+def warn_of_other_order(y, inputs, stacklevel=4):
+    """Warn if y has the rows of a plain table in another order: they are taken as they stand."""
+    rows, labels = inputs.labels, getattr(y, "index", None)
+    if rows is None or not isinstance(labels, pd.Index) or len(rows) != len(labels):
+        return
+    if (
+        not rows.equals(labels)
+        and rows.is_unique
+        and rows.sort_values().equals(labels.sort_values())
+    ):
+        warnings.warn(
+            "`y` has the rows of X in another order. Rows are taken as they stand, as in "
+            "scikit-learn, so that sites get the targets of others. Use `y.loc[X.index]`.",
+            DataWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _table_values(y, n_samples):

@@ -44,7 +44,10 @@ def needed_forcings(panel, estimator, wanted):
         ways = [(variable,), *_SOURCES.get(variable, [])]
         sources = next((way for way in ways if set(way) <= set(there)), None)
         if sources is None:
-            raise ValueError(f"{name} needs the forcing {_in_words([variable])}. X has {there}.")
+            raise ValueError(
+                f"{name} needs the forcing {_in_words([variable])}. X has {there}. If it is there "
+                f"under another name: `X.rename_variables({{'its name': {variable!r}}})`."
+            )
         names += sources
     return list(dict.fromkeys(names))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk.data import align_site_target
+from stefaland_sk.estimators._inputs import warn_of_other_order
 
 
 def read_site_target(estimator, y, inputs):
@@ -44,7 +45,10 @@ def read_site_target(estimator, y, inputs):
             f"or one row of values, for each of the {n_samples} samples of X; got the shape "
             f"{values.shape}."
         )
-    return _first_of_sites(values, inputs) if inputs.kind == "long" else values
+    if inputs.kind == "long":
+        return _first_of_sites(values, inputs)
+    warn_of_other_order(y, inputs)
+    return values
 
 
 def as_numbers(estimator, values):

@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 
 from stefaland_sk._core import DataWarning
-from stefaland_sk.data import discharge_from_runoff, site_areas
+from stefaland_sk.data import discharge_from_runoff, known_variable, site_areas
 from stefaland_sk.data._units import unit_change
 
-# No climate lets this share of its precipitation run off, at most of its sites.
-_RUNOFF_RATIO = 2.0
+# No climate lets this share of its precipitation run off; a single site may have a wrong area.
+_RUNOFF_RATIO, _FEW = 1.5, 0.1
 
 
 def to_model_unit(values, panel, unit, target):
@@ -67,7 +67,7 @@ def _factors(panel, unit, target):
 
 
 def warn_of_odd_runoff(runoff, prcp):
-    """Warn if more water leaves most sites than falls on them: the target is in another unit.
+    """Warn if more water leaves some sites than falls on them: the target is in another unit.
 
     Parameters
     ----------
@@ -79,12 +79,39 @@ def warn_of_odd_runoff(runoff, prcp):
     observed = np.isfinite(runoff)
     some = observed.any(axis=1)
     flow = np.where(observed, runoff, 0.0).sum(axis=1)[some] / observed.sum(axis=1)[some]
-    ratio = float(np.median(flow / np.maximum(prcp.mean(axis=1)[some], 1e-6)))
-    if ratio > _RUNOFF_RATIO:
+    ratio = flow / np.maximum(prcp.mean(axis=1)[some], 1e-6)
+    odd = ratio > _RUNOFF_RATIO
+    if odd.mean() > _FEW:
         warnings.warn(
-            f"At the typical site {ratio:.3g} times as much water runs off as falls as "
-            "precipitation: the target does not look like runoff in mm/d. Give its unit, such as "
+            f"At {int(odd.sum())} of {len(odd)} sites more than {_RUNOFF_RATIO} times as much "
+            "water runs off as falls as precipitation, at the typical one of them "
+            f"{np.median(ratio[odd]):.3g} times as much: the target does not look like runoff in "
+            "mm/d. Give its unit, such as "
             "target_unit='m3/s' (X must know the 'area' [km2]), or check both.",
+            DataWarning,
+            stacklevel=5,
+        )
+
+
+def warn_of_impossible(values, target):
+    """Warn if most of a target lies outside its limits: it is in another unit.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_sites, n_times)
+        Target, taken to be in the unit of the model; NaN where not observed.
+    target : tuple of two str
+        Name and unit of what the model predicts.
+    """
+    known = known_variable(target[0])
+    if known is None or known.unit != target[1]:
+        return
+    seen = values[np.isfinite(values)]
+    if np.mean((seen < known.low) | (seen > known.high)) > 0.5:
+        warnings.warn(
+            f"The target is {np.median(seen):.3g} at the typical step, but {known.meaning} lies "
+            f"between {known.low:g} and {known.high:g} {known.unit}. Give its unit, such as "
+            "target_unit='%'.",
             DataWarning,
             stacklevel=5,
         )

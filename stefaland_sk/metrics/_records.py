@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stefaland_sk.data import Panel, align_target, is_long, site_of_samples, steps_into_segment
+from stefaland_sk.data._times import as_times, steps_between
 
 from ._pairs import (
     as_array,
@@ -45,7 +46,7 @@ class Records:
             )
         try:
             start, stop = period
-            where = self.axis.slice_indexer(start, stop)
+            where = steps_between(self.axis, start, stop)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 "`period` must be a pair of dates such as ('1989-10-01', '1999-09-30'). Got "
@@ -194,7 +195,8 @@ def _panel_records(X, y, y_pred, find_runs):
     if is_dataarray(y):
         y = from_dataarray(y, "y")
     if isinstance(y, pd.DataFrame) and not isinstance(y.columns, pd.RangeIndex):
-        y = y.set_axis(pd.DatetimeIndex(y.columns), axis=1).reindex(columns=X.time)
+        times = as_times(y.columns, "The columns of `y`")
+        y = y.set_axis(times, axis=1).reindex(columns=X.time)
     observed = np.asarray(y, dtype=np.float64)
     predicted = as_array(y_pred, "predict(X)")
     if predicted.shape != aligned.shape:
@@ -288,12 +290,7 @@ def _as_time_axis(times):
     times = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else pd.Index(times)
     if isinstance(times, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(times):
         return times
-    try:
-        return pd.DatetimeIndex(times)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"Times must be dates or numbers; got {times[0]!r}. Use `pd.to_datetime`."
-        ) from error
+    return as_times(times, "The time labels")
 
 
 def _steps_of_rows(codes, time_codes, axis):

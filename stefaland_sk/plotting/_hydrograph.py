@@ -132,7 +132,7 @@ class HydrographDisplay(Display):
         y_pred : array-like aligned with `y_true`, or dict of str to array-like
             Predictions, by the name of the model if there are several.
         site : str, default=None
-            The site to show; None takes the first that has an observation.
+            The site to show, with observations or without; None takes the first that has some.
         period : tuple of two dates, default=None
             First and last step to show; None shows all.
         warmup : int, default=0
@@ -218,7 +218,7 @@ class HydrographDisplay(Display):
         y : array-like
             Target, aligned with X.
         site : str, default=None
-            The site to show; None takes the first that has an observation.
+            The site to show, with observations or without; None takes the first that has some.
         period : tuple of two dates, default=None
             First and last step to show; None shows all.
         warmup : int, default=None
@@ -266,6 +266,7 @@ class HydrographDisplay(Display):
         return cls.from_predictions(
             made.y_true,
             made.y_pred,
+            site=made.site,
             period=period,
             warmup=made.warmup(warmup),
             metric=metric,
@@ -318,9 +319,10 @@ class HydrographDisplay(Display):
         models = self.series.columns.drop("observed")
         colours = colours_of(list(models), colors)
         time = self.series.index
-        self.ax_.plot(
-            time, self.series["observed"], color=OBSERVED, lw=0.9, zorder=3, label="observed"
-        )
+        if self.series["observed"].notna().any():
+            self.ax_.plot(
+                time, self.series["observed"], color=OBSERVED, lw=0.9, zorder=3, label="observed"
+            )
         for name in models:
             self.ax_.plot(
                 time, self.series[name], color=colours[name], lw=1.2, label=self._legend(name)

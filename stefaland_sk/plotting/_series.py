@@ -219,7 +219,10 @@ def choose_site(observed, site):
     if site is None:
         labelled = observed.index[observed.notna().any(axis=1)]
         if not len(labelled):
-            raise ValueError("No site of `y_true` has an observation.")
+            raise ValueError(
+                "No site of `y_true` has an observation. Name one, by `site=`, to see what is "
+                "predicted there."
+            )
         return labelled[0]
     if site not in observed.index:
         raise ValueError(

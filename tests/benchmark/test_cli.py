@@ -124,7 +124,10 @@ def test_check_takes_any_kind_of_data(command, tmp_path):
     ("arguments", "message"),
     [
         (["demo", "--data", "no/such/folder"], "There is no file or folder 'no/such/folder'."),
-        (["demo", "--data", "{tmp}/other.csv"], "is of the kind 'table' and has none"),
+        (
+            ["demo", "--data", "{tmp}/other.csv"],
+            "of the kind 'table', lacks daily series and a target and a column",
+        ),
         (["demo", "--sites", "531"], "give --data as well"),
         (["demo", "--jobs", "0"], "--jobs must be at least 1; got 0."),
         (["demo", "--epochs", "0"], "--epochs must be at least 1; got 0."),

@@ -42,6 +42,21 @@ def test_records_of_other_years_are_laid_on_one_axis_with_their_targets():
     assert list(target.columns) == list(both.time)
 
 
+def test_years_of_the_same_sites_follow_each_other():
+    old, new = make_panel("abc"), make_panel("cab", start="2000-01-06", names=("tmax", "prcp"))
+    new = new.assign(attributes=old.attributes.assign(slope=[7.0, 8.0, 9.0]))
+    y = np.arange(12.0).reshape(3, 4)
+    joined, target = concat_panels([old, new], [y, None])
+    assert list(joined.site_ids) == list("abc")
+    assert joined.n_times == 9
+    assert not joined.present()[:, 4].any()  # the day between them
+    np.testing.assert_array_equal(joined.forcing[:, :4], old.forcing)
+    np.testing.assert_array_equal(joined[[2, 0, 1]].variable("prcp")[:, 5:], new.variable("prcp"))
+    np.testing.assert_array_equal(target.iloc[:, :4], y)
+    assert target.iloc[:, 4:].isna().all(axis=None)
+    assert joined.variable("slope").tolist() == [7.0, 8.0, 9.0]
+
+
 def test_units_are_those_in_which_a_variable_first_comes():
     metric = make_panel("a", units={"tmax": "degC", "area": "km2"})
     other = make_panel("b", units={"tmax": "K", "area": "ha"})
@@ -77,6 +92,16 @@ def test_attributes_without_series():
             lambda: [make_panel("ab"), make_panel("bc")],
             ValueError,
             "1 sites stand in more than one panel, for example 'b'",
+        ),
+        (
+            lambda: [make_panel("ab"), make_panel("ba", start="2000-01-04")],
+            ValueError,
+            r"same sites, such as 'b'.*both hold 2000-01-04.*Cut one of them with `sel_time`",
+        ),
+        (
+            lambda: [make_panel("ab"), make_panel("ba", start="2000-01-05")],
+            ValueError,
+            "'area' of the site 'a' is not the same in all panels",
         ),
         (
             lambda: [

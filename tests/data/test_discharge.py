@@ -76,11 +76,29 @@ def test_areas_that_cannot_be_used(panel, message):
             r"`area` must have one value for each of the 2 sites. Got .* shape \(1,\)",
         ),
         ([1.0, -1.0], r"`area` must be positive \[km2\]. Got -1.0 at site 'b'"),
-        (pd.Series({"a": 1.0}), r"`area` must be positive \[km2\]. Got nan at site 'b'"),
+        (pd.Series({"a": 1.0}), r"`area` lacks 1 of 2 sites, for example \['b'\]; its own"),
+        ([1.0, 3e8], r"must be in km2, .*Got 3e\+08; if it is in m2, divide by 1e6"),
     ],
 )
 def test_areas_that_do_not_fit_the_runoff(area, message):
     with pytest.raises(ValueError, match=message):
         discharge_from_runoff(RUNOFF, area)
-    with pytest.raises(ValueError, match=r"at position 1|one value|at site"):
+    with pytest.raises(ValueError, match=r"at position 1|one value|lacks 1|in km2"):
         runoff_from_discharge(RUNOFF if isinstance(area, pd.Series) else RUNOFF.to_numpy(), area)
+
+
+def test_a_long_series_of_discharge():
+    index = pd.MultiIndex.from_product([["b", "a"], [0, 1]], names=["site", "time"])
+    flow = pd.Series([1.0, 0.0, 50.0, np.nan], index=index, name="Q [m3/s]")
+    runoff = runoff_from_discharge(flow, pd.Series({"a": 500.0, "b": 86.4}))
+    np.testing.assert_allclose(runoff, [1.0, 0.0, 8.64, np.nan])
+    assert (runoff.name, runoff.attrs["units"]) == ("runoff", "mm/d")
+    assert flow.name == "Q [m3/s]"
+    with pytest.raises(ValueError, match=r"indexed by site and time.*Got the levels \[None\]"):
+        runoff_from_discharge(flow.reset_index(drop=True), [1.0] * 4)
+
+
+def test_areas_that_have_lost_their_zeros():
+    flow = pd.DataFrame([[1.0]], index=["01013500"])
+    with pytest.raises(ValueError, match=r"'01013500' and '1013500' differ.*zfill\(8\)"):
+        runoff_from_discharge(flow, pd.Series({1013500: 5.0}))

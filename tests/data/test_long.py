@@ -247,8 +247,13 @@ def test_irregular_times(panel, unit):
 
 
 def test_columns_that_are_no_numbers(frame):
-    with pytest.raises(TypeError, match="column 'rock' is not numeric"):
-        read_long(frame.assign(rock="granite"))
+    spoilt = frame.assign(rock="granite", prcp=frame["prcp"].astype(str))
+    with pytest.raises(TypeError, match=r"not numeric: \['prcp', 'rock'\].*`pd.to_numeric`"):
+        read_long(spoilt)
+    with_rock = frame.assign(rock="granite")
+    assert read_long(with_rock, forcings=["prcp"], attributes=["clay"]).panel.shape[2] == 1
+    in_index = Panel.from_long(with_rock.set_index(["rock"], append=True))
+    assert in_index.sites["rock"].eq("granite").all()
 
 
 def test_columns_that_repeat(frame):

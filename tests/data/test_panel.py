@@ -453,11 +453,19 @@ def test_renaming_needs_known_and_distinct_names(panel, names, message):
         panel.rename_variables(names)
 
 
-def test_assign_checks_the_sites(panel):
-    with pytest.raises(ValueError, match="different sites"):
+def test_assign_finds_the_sites_by_identifier(panel, same_panel):
+    same_panel(panel.assign(attributes=panel.attributes[::-1], sites=panel.sites[::-1]), panel)
+    same_panel(panel[[2, 0]].assign(attributes=panel.attributes), panel[[2, 0]])
+    with pytest.raises(ValueError, match=r"`attributes` has no row for 1 of the 4 sites.*01013500"):
         panel.assign(attributes=panel.attributes[1:])
-    with pytest.raises(ValueError, match="their order is different"):
-        panel.assign(attributes=panel.attributes[::-1])
+    numbers = panel.sites.set_axis(panel.site_ids.astype(int), axis=0)
+    with pytest.raises(ValueError, match=r"'01013500' and '1013500' differ.*zfill"):
+        panel.assign(sites=numbers)
+
+
+def test_forcing_as_a_dict(parts):
+    with pytest.raises(TypeError, match=r"got a dict. Use `np.stack"):
+        Panel(parts["attributes"], {"prcp": np.ones((4, 6))}, time=parts["time"])
 
 
 def test_variable_by_name(panel):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from stefaland_sk.data import Panel, PanelReport
+from stefaland_sk.data import Panel, PanelReport, discharge_from_runoff, runoff_from_discharge
 from stefaland_sk.datasets import make_catchments
 
 N_SITES, N_TIMES = 12, 400
@@ -449,9 +449,82 @@ def test_a_target_that_never_changes(forcing, runoff):
 def test_more_water_leaves_than_falls(forcing, runoff):
     found = only(make_panel(forcing).check(20 * runoff), "unit")
     assert found["severity"] == "warning"
-    assert "runoff [mm/d] = 86.4 * discharge [m3/s] / area [km2]" in found["message"]
+    assert "use `runoff_from_discharge(y, area)`" in found["message"]
     named = xr.DataArray(20 * runoff, dims=["site", "time"], name="discharge")
     assert kinds(make_panel(forcing).check(named.assign_attrs(units="m3/s"))) == set()
+
+
+@pytest.fixture
+def basins():
+    """Synthetic basins of all sizes, of which a test may spoil the flow."""
+    X, y = make_catchments(n_sites=12, n_years=2, n_regions=3, random_state=0)
+    area = np.geomspace(5, 2000, 12)
+    return X.assign(sites=X.sites.assign(area=area)), y, pd.Series(area, X.site_ids)
+
+
+def test_discharge_that_passes_for_runoff(basins):
+    """Of basins of some 50 km2 the numbers are alike; their growth with the area is not."""
+    X, y, area = basins
+    assert X.check(y).ok
+    small = X.assign(sites=X.sites.assign(area=area / 40))
+    discharge = discharge_from_runoff(y, area / 40)
+    assert kinds(small.check(discharge)) == set()  # it says what it is
+    discharge.attrs.clear()
+    found = only(small.check(discharge), "unit")
+    assert found["message"].startswith("The target grows with the drainage area")
+    back = runoff_from_discharge(discharge, small)
+    assert (back.attrs["name"], back.attrs["units"]) == ("runoff", "mm/d")
+    assert kinds(small.check(back)) == set()
+
+
+def test_one_site_with_a_wrong_area(basins):
+    X, y, _ = basins
+    y = y.copy()
+    y.iloc[3] *= 100
+    found = only(X.check(y), "unit")
+    assert (found["site"], found["n"]) == (X.site_ids[3], 1)
+    assert "Is its drainage area right [km2]?" in found["message"]
+
+
+@pytest.mark.parametrize("scale", [1 / 24, 1e-3, 1e-6], ids=["mm/h", "m/d", "area in m2"])
+def test_hardly_any_water_leaves(basins, scale):
+    X, y, _ = basins
+    found = only(X.check(y * scale), "unit")
+    assert found["message"].startswith("Hardly any water leaves")
+
+
+@pytest.mark.parametrize("days", [-2, -1, 1])
+def test_flow_that_rises_before_it_rains(basins, days):
+    X, y, _ = basins
+    report = X.check(y.shift(days, axis=1))
+    if days > 0:  # is normal where days begin in the morning
+        assert "shifted days" not in kinds(report)
+    else:
+        assert f"rises {-days} day" in only(report, "shifted days")["message"]
+
+
+def test_a_calendar_without_leap_days(forcing):
+    time = pd.date_range("2000-01-01", periods=N_TIMES)
+    forcing[:, time == "2000-02-29"] = np.nan
+    panel = Panel(None, forcing, time=time, forcing_names=NAMES)
+    found = only(panel.check(), "gap")
+    assert found["severity"] == "warning"
+    assert "29 February is absent at 12 sites" in found["message"]
+
+
+def test_places_that_are_no_degrees(forcing):
+    sites = pd.DataFrame({"lat": -100.0, "lon": np.arange(12.0)}, index=IDS)
+    found = only(make_panel(forcing, sites=sites).check(), "place")
+    assert found["severity"] == "error"
+    assert "lat=-100 and lon=0, which are no degrees" in found["message"]
+
+
+def test_means_of_months_on_days(forcing, runoff):
+    runoff[:, np.arange(N_TIMES) % 30 != 0] = np.nan
+    assert (
+        "means over weeks or months are not"
+        in only(make_panel(forcing).check(runoff), "sparse")["message"]
+    )
 
 
 def test_soil_moisture_in_percent(forcing):
@@ -490,6 +563,10 @@ def test_forcing_that_is_the_target(forcing, runoff):
     found = panel.check(runoff).frame().query("kind == 'leak'")
     assert found["severity"].tolist() == ["error", "warning"]
     assert "The forcing streamflow is the target, or nearly so" in found["message"].iloc[0]
+    scale = np.geomspace(1, 500, N_SITES)[:, None, None]  # discharge beside runoff
+    both = np.concatenate([forcing, scale * runoff[:, :, None]], axis=2)
+    report = make_panel(both, names=[*NAMES, "Abfluss"]).check(runoff)
+    assert "The forcing Abfluss is the target" in only(report, "leak")["message"]
 
 
 def test_one_value_per_site_is_a_target_too():

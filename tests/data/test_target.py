@@ -41,6 +41,29 @@ def test_every_form_gives_the_same(panel, y, form):
     np.testing.assert_array_equal(values, y.to_numpy())
 
 
+def test_dates_as_text_are_never_read_with_day_and_month_swapped():
+    """Each of these texts is a date in either order, and a record of ten days has no other."""
+    time = pd.date_range("2000-10-01", periods=10)
+    panel = Panel(forcing=np.ones((1, 10, 1)), time=time)
+    y = pd.DataFrame([range(10)], index=panel.site_ids, columns=time, dtype=float)
+    for text in ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d"):
+        np.testing.assert_array_equal(align_target(y.rename(columns=text_of(text)), panel), y)
+    for text in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y"):
+        with pytest.raises(ValueError, match="day and month are not guessed"):
+            align_target(y.rename(columns=text_of(text)), panel)
+        with pytest.raises(ValueError, match="day and month are not guessed"):
+            Panel(forcing=panel.forcing, time=time.strftime(text))
+    for ends in (("01/10/2000", None), (None, "05.10.2000")):
+        with pytest.raises(ValueError, match="in the order day, month or month, day"):
+            panel.sel_time(*ends)
+        with pytest.raises(ValueError, match="pair of dates such as"):
+            period_mask(time, ends, "fit_period")
+
+
+def text_of(form):
+    return lambda day: day.strftime(form)
+
+
 def test_labelled_times_are_taken_by_label(panel, y):
     longer = y.reindex(columns=pd.date_range("2000-09-20", periods=30), fill_value=-1.0)
     np.testing.assert_array_equal(align_target(longer, panel), y.to_numpy())
@@ -76,7 +99,25 @@ def test_the_callers_target_is_not_changed(panel, y):
             r"1 of X are not in `runoff`.*'01013500'.*1 of `runoff` are not in X.*'1013500'",
         ),
         (lambda y: y.T.unstack(), r"is a long table, but X is a Panel.*unstack\('time'\)"),
-        (lambda y: y.set_axis(list("abcdef"), axis=1), "must be the times of X; got 'a'"),
+        (lambda y: y.set_axis(list("abcdef"), axis=1), "`runoff` must hold dates .*; got 'a'"),
+        (
+            lambda y: y.rename(columns="{:%d/%m/%Y}".format),
+            "year first, such as '2000-10-31'; got '01/10/2000'.*dayfirst=True",
+        ),
+        (
+            lambda y: y.rename(columns=lambda day: day + pd.Timedelta("9h")),
+            r"covers 2000-10-01 09:00 to .*, X 2000-10-01 00:00 to .*columns.normalize\(\)",
+        ),
+        (lambda y: y.tz_localize("UTC", axis=1), r"have a zone \(UTC\).*tz_localize\(None, axis=1"),
+        (
+            lambda y: pd.concat([y, y.iloc[:, 2:3]], axis=1),
+            "has the time 2000-10-03 more than once.*duplicated",
+        ),
+        (lambda y: y.T, r"rows of `runoff` are times.*Use `runoff.T`"),
+        (
+            lambda y: y.rename(index=lambda site: site.lstrip("0")),
+            r"'01013500' and '1013500' differ.*zfill\(8\)",
+        ),
         (
             lambda y: y.set_axis(pd.date_range("1990", periods=6), axis=1),
             "share no time: `runoff` covers 1990-01-01 to 1990-01-06, X 2000-10-01 to 2000-10-06",
@@ -94,8 +135,6 @@ def test_the_callers_target_is_not_changed(panel, y):
 def test_targets_that_do_not_fit(panel, y, change, message):
     y.columns.name = "time"
     target = change(y)
-    if isinstance(target, pd.Series):
-        target = target.to_frame()
     with pytest.raises(ValueError, match=message):
         align_target(target, panel, "runoff")
 

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from stefaland_sk import DataWarning, LeakageWarning
-from stefaland_sk.datasets import load_gridded, load_smap
+from stefaland_sk.datasets import load_gridded, load_panel, load_smap, make_catchments
 
 from .conftest import DAYS, write_smap
 
@@ -32,6 +32,25 @@ def grid(tmp_path):
 
 
 # ------------------------------------------------------------------ files on sites
+def test_what_a_panel_writes_with_its_target_is_read_with_it(tmp_path):
+    X, y = make_catchments(n_sites=4, n_years=1, n_regions=2, random_state=0)
+    y.iloc[1, 3:9] = np.nan
+    X.to_netcdf(tmp_path / "both.nc", target=y)
+    panel, target = load_panel(tmp_path / "both.nc")
+    np.testing.assert_array_equal(target, y.astype("float32"))
+    assert (target.attrs["name"], target.attrs["units"]) == ("runoff", "mm/d")
+    assert panel.forcing_names == X.forcing_names
+    np.testing.assert_array_equal(panel.forcing, X.forcing)
+    assert panel.sites["region"].tolist() == X.sites["region"].tolist()
+    nameless = y.to_numpy()  # is still no forcing
+    X.to_netcdf(tmp_path / "nameless.nc", target=nameless)
+    panel, target = load_panel(tmp_path / "nameless.nc")
+    assert panel.forcing_names == X.forcing_names
+    assert target.attrs["name"] == "target"
+    with pytest.raises(ValueError, match="The target is called 'prcp', as a variable"):
+        X.to_xarray(target=xr.DataArray(X.variable("prcp"), dims=["site", "time"], name="prcp"))
+
+
 def test_smap_is_named_converted_and_joined_with_its_table(smap):
     X, y = load_smap(smap)
     assert X.forcing_names == ["prcp", "tmean"]

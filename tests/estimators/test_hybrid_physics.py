@@ -126,6 +126,8 @@ def test_the_soil_moisture_preset_reads_features_of_an_encoder(moisture):
         d_model=8, n_layers=1, n_heads=2, d_feedforward=8, d_embedding=4, window=60, max_epochs=1
     )
     options = {**QUICK, "parameterization": "stefaland"}
+    with pytest.warns(DataWarning, match=r"soil moisture lies between 0 and 1 m3/m3.*target_unit"):
+        HybridSoilMoisture(encoder, **options).fit(X, 100 * y)
     in_percent = HybridSoilMoisture(encoder, target_unit="%", **options).fit(X, 100 * y)
     plain = HybridSoilMoisture(encoder, **options).fit(X, y)
     np.testing.assert_allclose(in_percent.predict(X), 100 * plain.predict(X), rtol=1e-3)
@@ -229,5 +231,5 @@ def test_targets_in_units_that_do_not_fit(model, catchments):
 @pytest.mark.parametrize("model", [FLOW, CALIBRATED], ids=["network", "calibrated"])
 def test_more_water_than_falls_is_warned_of(model, catchments):
     X, y, _ = catchments
-    with pytest.warns(DataWarning, match=r"times as much water runs off as falls .* target_unit"):
+    with pytest.warns(DataWarning, match=r"times as much water runs off as falls .*target_unit"):
         clone(model).fit(X, 30 * y)

@@ -1,13 +1,18 @@
 """What X and y may be, and what is said when they are not."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stefaland_sk import Panel
+from stefaland_sk import DataWarning, LinearComparator, Panel
 from stefaland_sk._core import SplitWarning
+from stefaland_sk.data import convert_units
 from stefaland_sk.model_selection import LeaveRegionOut
 
 
@@ -227,3 +232,77 @@ def test_series_for_the_attributes_of_sites_are_refused(catchments, make_lstm):
     X, y = catchments
     with pytest.raises(ValueError, match=r"X is a plain table.*shape \(6, 365\).*Panel, with"):
         make_lstm().fit(X.attributes, y)
+
+
+# ---------------------------------------------------------------------- what is easily overlooked
+@pytest.mark.parametrize("make", ["linear", "lstm"])
+def test_units_of_fit_are_those_of_predict(catchments, make_lstm, make):
+    """The same weather told in other units gives the same flow."""
+    X, y = catchments
+    model = {"linear": LinearComparator(random_state=0), "lstm": make_lstm()}[make].fit(X, y)
+    theirs = convert_units(X, {"prcp": "mm/h", "tmax": "degF", "p_mean": "mm/yr"})
+    assert theirs.units["tmax"] == "degF"
+    np.testing.assert_allclose(model.predict(theirs), model.predict(X), atol=2e-4)
+    wrong = X.assign(units={"tmax": "mm/d"})
+    with pytest.raises(ValueError, match="'tmax' is in 'mm/d', and there is no way"):
+        model.predict(wrong)
+
+
+def test_days_that_lost_their_index_are_no_sites(long, make_lstm):
+    X, y = long
+    with pytest.raises(
+        ValueError, match=r'no index \(site, time\).*set_output\(transform="pandas"'
+    ):
+        make_pipeline(StandardScaler(), make_lstm()).fit(X, y)
+    scaled = make_pipeline(StandardScaler(), make_lstm()).set_output(transform="pandas").fit(X, y)
+    assert scaled.predict(X).shape == y.shape
+
+
+@pytest.fixture(scope="module")
+def table():
+    """A table with one row per site: numbers, texts and classes; and a target."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(30, 2)), columns=["slope", "rain"])
+    X["cover"] = np.where(X["slope"] > 0, "forest", "grass")
+    X["rock"] = pd.Categorical(np.where(X["rain"] > 0, "granite", "lime"))
+    return X, X["slope"] + X["rain"]
+
+
+def test_columns_that_are_no_numbers_are_named(table):
+    X, y = table
+    with pytest.raises(ValueError, match=r"no numbers: \['cover', 'rock'\].*get_dummies"):
+        LinearComparator().fit(X, y)
+    assert LinearComparator().fit(pd.get_dummies(X), y).score(pd.get_dummies(X), y) > 0.9
+    digits = X[["slope", "rain"]].astype(object)
+    assert LinearComparator().fit(digits, y).predict(digits).shape == y.shape
+
+
+def test_a_target_in_another_order_than_its_table(table, recwarn):
+    X, y = table[0][["slope", "rain"]], table[1]
+    with pytest.warns(DataWarning, match=r"rows of X in another order.*`y.loc\[X.index\]`"):
+        LinearComparator().fit(X, y.sample(frac=1, random_state=0))
+    recwarn.clear()
+    part = X.index[[7, 3, 5, 1]]
+    for rows, target in ((X, y.to_numpy()), (X.to_numpy(), y[::-1]), (X.loc[part], y.loc[part])):
+        LinearComparator().fit(rows, target)
+    LinearComparator().fit(X.set_axis([f"s{i}" for i in X.index], axis=0), y)
+    assert not recwarn.list
+
+
+def test_features_of_days_are_no_table(catchments, make_transformer):
+    X, y = catchments
+    pipeline = make_pipeline(make_transformer(), LinearComparator())
+    with pytest.raises(ValueError, match="three dimensions: features of days.*pool='mean'"):
+        pipeline.fit(X, y)
+
+
+def test_a_fitted_transformer_is_trained_anew_with_a_warning(
+    catchments, make_transformer, make_streamflow
+):
+    X, y = catchments
+    pretrained = make_transformer().fit(X)
+    with pytest.warns(UserWarning, match=r"trained anew.*FrozenEstimator\(encoder\)"):
+        make_streamflow(pretrained).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_streamflow(FrozenEstimator(pretrained)).fit(X, y)

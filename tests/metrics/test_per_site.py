@@ -219,7 +219,7 @@ def test_shapes_and_labels_must_fit(wide):
         site_scores(y_true, y_pred, sites=["a", "b"])
     with pytest.raises(ValueError, match=r"got 3 dimensions"):
         site_scores(y_true[None], y_pred[None])
-    with pytest.raises(TypeError, match=r"Times must be dates or numbers; got 'x'"):
+    with pytest.raises(ValueError, match=r"time labels must hold dates .*; got 'x'"):
         site_scores(y_true[:, :2], y_pred[:, :2], times=["x", "y"])
     with pytest.raises(ValueError, match=r"rise from one column to the next.*sort_index"):
         site_scores(wide[0].iloc[:, ::-1], wide[1].iloc[:, ::-1])

@@ -142,6 +142,19 @@ def test_a_target_that_was_never_observed_is_an_error(flow):
         HydrographDisplay.from_predictions(flow.iloc[[0]], flow.iloc[[0]])
 
 
+def test_what_is_predicted_where_nothing_was_observed(flow, panel):
+    site = flow.index[0]
+    display = HydrographDisplay.from_estimator(TwiceTheRain(), panel, flow, site=site).plot()
+    drawn = [line.get_label() for line in display.ax_.get_lines()]
+    assert drawn == ["TwiceTheRain"]  # without a score, which it cannot have
+    interval = (flow.fillna(0.0) + 1, flow.fillna(0.0) + 2)
+    display = HydrographDisplay.from_predictions(
+        flow, flow.fillna(1.5), site=site, intervals=interval
+    )
+    assert np.isnan(display.plot().coverage["predicted"])
+    plt.close("all")
+
+
 def test_a_target_without_labels_says_how_to_name_it(flow):
     with pytest.raises(TypeError, match=r"must say which sites and times.*X.label\(values\)"):
         HydrographDisplay.from_predictions(flow.to_numpy(), flow.to_numpy())
