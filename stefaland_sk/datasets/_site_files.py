@@ -151,7 +151,7 @@ def load_site_files(
     found = open_set(where, table, target=target, rename=rename, units=units, data=data)
     _warn_of_the_rest(found, forcings, where)
     if region is None:
-        region = _named(found.sites.join(found.table), ("region",))
+        region = _named([*found.sites, *found.table], ("region",))
     if region is not None:
         set_region(found, region, where)
     X, y = build(found, forcings=forcings, attributes=attributes, sites=sites, period=period)
@@ -291,9 +291,9 @@ def _read_series(files, site, date, options):
     return panel
 
 
-def _named(frame, names, ends=False):
+def _named(columns, names, ends=False):
     """Find a column by name, or by how it ends, whatever its case; None if there is none."""
-    lower = {name: str(name).strip().lower() for name in frame.columns}
+    lower = {name: str(name).strip().lower() for name in columns}
     fits = (lambda text: text.endswith(names)) if ends else (lambda text: text in names)
     return next((name for name, text in lower.items() if fits(text)), None)
 
