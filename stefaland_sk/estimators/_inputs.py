@@ -65,6 +65,7 @@ def read_inputs(estimator, X, *, reset):
     elif is_long(X):
         if not reset:
             chosen = _fitted_variables(estimator, X.columns)
+            chosen["step"] = getattr(estimator, "step_", None)
         rows = read_long(X, **chosen)
         warn_of_dealt_rows(rows.panel)
         inputs = Inputs(rows.panel, "long", rows)
@@ -191,6 +192,7 @@ def _remember(estimator, inputs):
     estimator.forcing_names_ = inputs.panel.forcing_names
     estimator.attribute_names_ = inputs.panel.attribute_names
     estimator.units_ = dict(inputs.panel.units)
+    estimator.step_ = inputs.panel.step
     if inputs.kind != "table":
         names = inputs.panel.forcing_names + inputs.panel.attribute_names
         estimator.feature_names_in_ = np.array(names, dtype=object)
@@ -213,6 +215,12 @@ def _compare(estimator, panel):
         raise ValueError(
             f"This {name} was fitted on a plain table of attributes, but X has forcing. Give "
             "`panel.attributes`."
+        )
+    step = getattr(estimator, "step_", None)
+    if None not in (step, panel.step) and panel.step != step:
+        raise ValueError(
+            f"This {name} was fitted on steps of {step}, but X has steps of {panel.step}. Bring X "
+            "to the same step, for example with `resample`."
         )
     for label, wanted, there in (
         ("forcing variables", estimator.forcing_names_, panel.forcing_names),
