@@ -17,6 +17,7 @@ from stefaland_sk.data import (
     is_long,
     read_long,
 )
+from stefaland_sk.data._texts import refuse_texts
 
 _STEPS_PER_BLOCK = 2**18  # of the sites that are encoded together
 
@@ -162,28 +163,6 @@ def read_table(estimator, X, *, reset):
     table = pd.DataFrame(values, index=pd.Index(list(map(str, index))), columns=names)
     labels = X.index if isinstance(X, pd.DataFrame) else None
     return Inputs(Panel.from_table(table), "table", None, index is labels, labels)
-
-
-def refuse_texts(X):
-    """Raise a ValueError that names the columns of a table that hold no numbers."""
-    if not isinstance(X, pd.DataFrame):
-        return
-    texts = [name for name, column in X.items() if not _is_numeric(column)]
-    if texts:
-        raise ValueError(
-            f"These columns of X are no numbers: {texts}. Leave them out, or encode classes as "
-            "numbers, by `pandas.get_dummies(X)` or, in a pipeline, by "
-            "sklearn.preprocessing.OneHotEncoder."
-        )
-
-
-def _is_numeric(column):
-    """Tell whether a column holds numbers, or objects that can be read as such."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return True
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return pd.api.types.is_numeric_dtype(column.dtype.categories)
-    return not pd.to_numeric(column.dropna(), errors="coerce").isna().any()
 
 
 def _remember(estimator, inputs):
