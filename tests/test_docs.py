@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from stefaland_sk import plotting
+from stefaland_sk.data import known_variable
 from stefaland_sk.datasets import PANEL_KINDS, load_panel
 from stefaland_sk.datasets._fetch import DOWNLOADS
 from stefaland_sk.encoders import get_weights_entry, load_encoder
@@ -61,6 +62,11 @@ def test_code_of_the_page_on_own_data_runs_from_top_to_bottom(tmp_path, monkeypa
     assert names["later"].notna().all(axis=None)
     assert (names["lower"] <= names["upper"]).all()
     assert (tmp_path / "hydrograph.png").stat().st_size > 1000
+    table = text.split("| | known names")[1].split("\n\n")[0]
+    told = re.findall(r"((?:`\w+`,? ?)+) \[([^]]+)\]", table)
+    told = {name: unit for names, unit in told for name in re.findall(r"\w+", names)}
+    assert len(told) > 15
+    assert told == {name: known_variable(name).unit for name in told}
     panel, target = load_panel(tmp_path / "own.nc")
     np.testing.assert_allclose(target, names["y"], rtol=1e-6)
     joined = panel.attributes.join(pd.get_dummies(panel.sites["cover"]))

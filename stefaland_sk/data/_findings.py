@@ -3,7 +3,7 @@
 import numpy as np
 
 from stefaland_sk.data._finding import Finding, at_sites, count, first_of, number, some
-from stefaland_sk.data._places import check_degrees, find_places
+from stefaland_sk.data._places import PLACE_NAMES, check_degrees, find_places
 from stefaland_sk.data._plausible import attribute_values, forcing_values, outside_forcing
 from stefaland_sk.data._schema import known_variable, target_derived
 from stefaland_sk.data._segments import dealt_at_random
@@ -216,11 +216,21 @@ def crossed_temperatures(panel, facts, records):
 
 
 def places(panel, facts, records):
-    """Find places that are not given in degrees."""
+    """Find places that are not given in degrees, or are inputs of models."""
     try:
         check_degrees(find_places(panel), "the panel")
     except ValueError as error:
         yield Finding(severity="error", kind="place", variable="lat", message=str(error))
+    inputs = [n for names in PLACE_NAMES.values() for n in names if n in panel.attribute_names]
+    if inputs:
+        yield Finding(
+            severity="note",
+            kind="place",
+            variable=inputs[0],
+            n=len(inputs),
+            message=f"{inputs} are attributes: a network may know regions by them. Where others "
+            "are to be predicted, keep them in the site table alone.",
+        )
 
 
 def twins(panel, facts, records):

@@ -128,7 +128,7 @@ def _refuse_other_index(frame):
         )
 
 
-def read_long(frame, forcings=None, attributes=None, units=None, groups=None):
+def read_long(frame, forcings=None, attributes=None, units=None, groups=None, step=None):
     """Turn a long table into a panel, and remember where its rows went.
 
     Parameters
@@ -142,6 +142,9 @@ def read_long(frame, forcings=None, attributes=None, units=None, groups=None):
         Unit of each variable.
     groups : dict of str to list of str, default=None
         Named groups of attributes.
+    step : Timedelta, default=None
+        Time between two steps, where the rows may be some of the steps only. None takes the
+        shortest time between two rows.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def read_long(frame, forcings=None, attributes=None, units=None, groups=None):
     if len(frame) == 0:
         raise ValueError("The long table has no rows.")
     site_ids, site = _site_codes(frame.index)
-    time_axis, time = _time_codes(frame.index)
+    time_axis, time = _time_codes(frame.index, step)
     names = as_variable_names(frame.columns, "the columns")
     _check_unique(site, time, site_ids, time_axis)
     _check_requested(names, forcings, attributes)
@@ -277,7 +280,7 @@ def _site_codes(index):
     return ids, codes
 
 
-def _time_codes(index):
+def _time_codes(index, step=None):
     """Give the regular axis that covers all times and the step of each row."""
     values, codes = _level(index, "time")
     if not isinstance(values, pd.DatetimeIndex):
@@ -291,7 +294,8 @@ def _time_codes(index):
     if len(order) == 1:
         return values, codes
     steps = np.diff(order)
-    step = steps.min()
+    known = 0 if step is None else int(pd.Timedelta(step) / pd.Timedelta(1, values.unit))
+    step = known if known and not (steps % known).any() else steps.min()
     off = np.flatnonzero(steps % step)
     if len(off):
         at = pd.Timestamp(order[off[0] + 1], unit=values.unit)

@@ -17,6 +17,7 @@ from stefaland_sk.data import (
     is_long,
     read_long,
 )
+from stefaland_sk.data._texts import refuse_texts
 
 _STEPS_PER_BLOCK = 2**18  # of the sites that are encoded together
 
@@ -65,6 +66,7 @@ def read_inputs(estimator, X, *, reset):
     elif is_long(X):
         if not reset:
             chosen = _fitted_variables(estimator, X.columns)
+            chosen["step"] = getattr(estimator, "step_", None)
         rows = read_long(X, **chosen)
         warn_of_dealt_rows(rows.panel)
         inputs = Inputs(rows.panel, "long", rows)
@@ -164,34 +166,13 @@ def read_table(estimator, X, *, reset):
     return Inputs(Panel.from_table(table), "table", None, index is labels, labels)
 
 
-def refuse_texts(X):
-    """Raise a ValueError that names the columns of a table that hold no numbers."""
-    if not isinstance(X, pd.DataFrame):
-        return
-    texts = [name for name, column in X.items() if not _is_numeric(column)]
-    if texts:
-        raise ValueError(
-            f"These columns of X are no numbers: {texts}. Leave them out, or encode classes as "
-            "numbers, by `pandas.get_dummies(X)` or, in a pipeline, by "
-            "sklearn.preprocessing.OneHotEncoder."
-        )
-
-
-def _is_numeric(column):
-    """Tell whether a column holds numbers, or objects that can be read as such."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return True
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return pd.api.types.is_numeric_dtype(column.dtype.categories)
-    return not pd.to_numeric(column.dropna(), errors="coerce").isna().any()
-
-
 def _remember(estimator, inputs):
     """Store which variables the estimator was fitted on."""
     estimator.kind_ = "table" if inputs.panel.time is None else "series"
     estimator.forcing_names_ = inputs.panel.forcing_names
     estimator.attribute_names_ = inputs.panel.attribute_names
     estimator.units_ = dict(inputs.panel.units)
+    estimator.step_ = inputs.panel.step
     if inputs.kind != "table":
         names = inputs.panel.forcing_names + inputs.panel.attribute_names
         estimator.feature_names_in_ = np.array(names, dtype=object)
@@ -214,6 +195,12 @@ def _compare(estimator, panel):
         raise ValueError(
             f"This {name} was fitted on a plain table of attributes, but X has forcing. Give "
             "`panel.attributes`."
+        )
+    step = getattr(estimator, "step_", None)
+    if None not in (step, panel.step) and panel.step != step:
+        raise ValueError(
+            f"This {name} was fitted on steps of {step}, but X has steps of {panel.step}. Bring X "
+            "to the same step, for example with `resample`."
         )
     for label, wanted, there in (
         ("forcing variables", estimator.forcing_names_, panel.forcing_names),

@@ -39,6 +39,10 @@ def needed_forcings(panel, estimator, wanted):
             f"{name} needs daily forcing: {_in_words(wanted)}. X has attributes only. Give a "
             "Panel, or a DataFrame with the index levels 'site' and 'time'."
         )
+    if panel.step is not None and panel.step != np.timedelta64(1, "D"):
+        raise ValueError(
+            f"{name} counts in days, but X has steps of {panel.step}. Bring it to days first."
+        )
     names = []
     for variable in wanted:
         ways = [(variable,), *_SOURCES.get(variable, [])]

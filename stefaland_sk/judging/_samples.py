@@ -11,12 +11,14 @@ from stefaland_sk._core import check_number, refuse_path
 from stefaland_sk.data import (
     Panel,
     align_target,
+    convert_units,
     is_long,
     period_mask,
     read_long,
     site_of_samples,
     steps_into_segment,
 )
+from stefaland_sk.data._texts import refuse_texts
 from stefaland_sk.metrics import median_per_site
 from stefaland_sk.model_selection._labels import labels_per_site
 
@@ -106,11 +108,16 @@ def checked_table(estimator, X, *, reset):
     Returns
     -------
     Panel, DataFrame or ndarray
-        A plain table with numbers alone.
+        A panel in the units of ``fit``, a plain table with numbers alone.
     """
-    if isinstance(X, Panel) or is_long(X):
+    if isinstance(X, Panel):
+        if reset:
+            estimator.units_ = X.units
+        return convert_units(X, getattr(estimator, "units_", {}))
+    if is_long(X):
         return X
     refuse_path(X)
+    refuse_texts(X)
     settings = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
     if reset or hasattr(estimator, "n_features_in_"):
         values = validate_data(estimator, X, reset=reset, **settings)

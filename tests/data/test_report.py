@@ -517,6 +517,8 @@ def test_places_that_are_no_degrees(forcing):
     found = only(make_panel(forcing, sites=sites).check(), "place")
     assert found["severity"] == "error"
     assert "lat=-100 and lon=0, which are no degrees" in found["message"]
+    found = only(make_panel(forcing, {"lat": np.linspace(40, 50, 12)}).check(), "place")
+    assert (found["severity"], found["variable"]) == ("note", "lat")
 
 
 def test_means_of_months_on_days(forcing, runoff):

@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stefaland_sk import DataWarning, LinearComparator, Panel
+from stefaland_sk import DataWarning, HBVRegressor, LinearComparator, Panel
 from stefaland_sk._core import SplitWarning
 from stefaland_sk.data import convert_units
 from stefaland_sk.model_selection import LeaveRegionOut
@@ -246,6 +246,29 @@ def test_units_of_fit_are_those_of_predict(catchments, make_lstm, make):
     wrong = X.assign(units={"tmax": "mm/d"})
     with pytest.raises(ValueError, match="'tmax' is in 'mm/d', and there is no way"):
         model.predict(wrong)
+
+
+def test_some_rows_of_a_record_are_no_other_record(catchments, long, make_lstm):
+    """Every fifth day is still five days after the one before."""
+    X, y = long
+    model = LinearComparator(random_state=0).fit(X, y)
+    some = np.arange(0, len(X), 5)
+    first = X.index.get_level_values("time")[:1]
+    alone = model.predict(X.iloc[[some[7]]])
+    np.testing.assert_allclose(model.predict(X.iloc[some])[7], alone, rtol=1e-5)
+    assert first[0] == catchments[0].time[0]
+    panel = catchments[0]
+    hourly = Panel(
+        panel.attributes,
+        panel.forcing,
+        time=pd.date_range("2000-10-01", periods=panel.n_times, freq="h"),
+        forcing_names=panel.forcing_names,
+    )
+    for fitted in (model, make_lstm().fit(*catchments)):
+        with pytest.raises(ValueError, match=r"steps of 1 days.*, but X has steps of 0 days 01:00"):
+            fitted.predict(hourly)
+    with pytest.raises(ValueError, match="HBVRegressor counts in days, but X has steps of 0 days"):
+        HBVRegressor().fit(hourly, catchments[1].to_numpy())
 
 
 def test_days_that_lost_their_index_are_no_sites(long, make_lstm):

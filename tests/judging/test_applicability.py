@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from stefaland_sk.data import convert_units
 from stefaland_sk.judging import AreaOfApplicability
 from stefaland_sk.model_selection import LeaveRegionOut
 
@@ -42,6 +43,15 @@ def test_threshold_comes_from_sites_of_other_folds(plane):
     assert by_region.threshold_ > 2 * by_site.threshold_
     highest = AreaOfApplicability(cv=10, threshold=1.0).fit(plane)
     assert highest.threshold_ == highest.training_dissimilarity_.max() >= by_site.threshold_
+
+
+def test_units_of_fit_and_texts(catchments, plane):
+    X, _ = catchments
+    area = AreaOfApplicability(cv=2).fit(X[:4])
+    theirs = convert_units(X, {"p_mean": "mm/yr", "elev_mean": "ft"})
+    pd.testing.assert_series_equal(area.dissimilarity(theirs), area.dissimilarity(X), atol=1e-6)
+    with pytest.raises(ValueError, match=r"columns of X are no numbers: \['cover'\]"):
+        AreaOfApplicability(cv=5).fit(plane.assign(cover="forest"))
 
 
 def test_without_cv_the_regions_of_X_are_left_out(catchments):
