@@ -176,7 +176,12 @@ def _compare_sites(index, panel, name):
     if ids.equals(pd.Index(panel.site_ids, name=None)):
         return
     missing, extra = panel.site_ids.difference(ids), ids.difference(panel.site_ids)
-    if len(missing) or len(extra):
+    if len(extra) and not len(missing):
+        raise ValueError(
+            f"`{name}` and X hold different sites: {len(extra)} of `{name}` are not in X (for "
+            f"example {list(extra[:3])}). Use `{name}.loc[X.site_ids]`."
+        )
+    if len(missing):
         raise ValueError(
             f"`{name}` and X hold different sites: {len(missing)} of X are not in `{name}` "
             f"(for example {list(missing[:3])}), {len(extra)} of `{name}` are not in X (for "

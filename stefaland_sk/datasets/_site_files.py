@@ -142,13 +142,10 @@ def load_site_files(
     is_known = target is not None or bool(target_derived(ours))
     if not is_known:
         data["runoff"] = data[panel.forcing_names[0]].astype("float32") * float("nan")
-    if target == "runoff" and "runoff" not in ours:
-        target = "discharge"
-        as_runoff = True
-    else:
-        as_runoff = target is None
+    is_made = target == "runoff" and "runoff" not in ours  # from discharge
+    there = "discharge" if is_made else target
     where = files[0] if len(files) == 1 else files[0].parent
-    found = open_set(where, table, target=target, rename=rename, units=units, data=data)
+    found = open_set(where, table, target=there, rename=rename, units=units, data=data)
     _warn_of_the_rest(found, forcings, where)
     if region is None:
         region = _named([*found.sites, *found.table], ("region",))
@@ -157,7 +154,8 @@ def load_site_files(
     X, y = build(found, forcings=forcings, attributes=attributes, sites=sites, period=period)
     if not is_known:
         return (X.to_long() if as_frame else X), None
-    if as_runoff and y.attrs["name"] == "discharge" and (target or "area" in X.sites):
+    is_made |= target is None and y.attrs["name"] == "discharge" and "area" in X.sites
+    if is_made:
         y = runoff_from_discharge(y, X)
     return give(X, y, y.attrs["name"], as_frame)
 

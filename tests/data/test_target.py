@@ -93,6 +93,7 @@ def test_the_callers_target_is_not_changed(panel, y):
         (lambda y: y.to_numpy()[:3], r"\(n_sites, n_times\) = \(4, 6\); got \(3, 6\)"),
         (lambda y: y.to_numpy()[0], r"got \(6,\)"),
         (lambda y: y[::-1], r"sites of X in another order. Use `runoff.loc\[X.site_ids\]`"),
+        (lambda y: pd.concat([y, y[:1].rename({"01013500": "b"})]), r"Use `runoff.loc\[X.site_ids"),
         (lambda y: y[1:], r"different sites: 1 of X are not .*\['01013500'\]"),
         (
             lambda y: y.rename(index={"01013500": "1013500"}),
