@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stefaland_sk.datasets import PANEL_KINDS
+from stefaland_sk.datasets import PANEL_KINDS, load_corpus
 
 from ._benchmark import add_benchmark
 from ._beside import format_beside
@@ -68,7 +68,7 @@ def make_parser():
         description="Read a data set and report gaps, impossible values, wrong units and the "
         f"like. Kinds: {', '.join(PANEL_KINDS)}. Exits with 1 if it finds errors.",
     )
-    check.add_argument("path", help="folder or file with the data")
+    check.add_argument("path", help="folder or file with the data, or description (.toml)")
     check.add_argument(
         "--kind", choices=PANEL_KINDS, metavar="KIND", help="kind of the data (default: seen)"
     )
@@ -124,12 +124,25 @@ def make_parser():
 # ---------------------------------------------------------------------- commands
 def _check(options):
     """Report on data."""
+    if Path(options.path).suffix == ".toml":
+        return _check_corpus(options)
     choices = {} if options.target is None else {"target": options.target}
     kind, X, y = read_any(options.path, options.kind, **choices)
     print(f"kind: {kind}")
     report = X.check(y)
     print(report)
     return 0 if report.ok else 1
+
+
+def _check_corpus(options):
+    """Report on each data set that a description names, in the form that pretraining sees."""
+    try:
+        panels = load_corpus(options.path)
+    except USER_MISTAKES as error:
+        raise UsageError(one_line(error)) from error
+    reports = [panel.check() for panel in panels]
+    print(*reports, sep="\n\n")
+    return 0 if all(report.ok for report in reports) else 1
 
 
 def _table(options):

@@ -10,6 +10,7 @@ from stefaland_sk._core import DataWarning, LeakageWarning, check_option
 from stefaland_sk.data import Panel, get_variable_set, target_derived
 from stefaland_sk.data._attribute_table import SITE_NAMES, find_identifiers, read_table
 from stefaland_sk.datasets._registry import PANEL_KINDS, load_panel
+from stefaland_sk.datasets._site_files import is_site_files
 
 _TABLES = (".parquet", ".csv")
 _PLACES = {"lat", "lon", "gauge_lat", "gauge_lon", "latitude", "longitude"}
@@ -55,9 +56,10 @@ def _open(path, options, renamed):
     if path.suffix in readers:
         dims = {key: options[key] for key in ("site_dim", "time_dim") if key in options}
         return readers[path.suffix](path, forcings=forcings, **dims)
-    if path.suffix in _TABLES:
+    has_series = path.suffix in _TABLES and path.is_file() and is_site_files(path)
+    if path.suffix in _TABLES and not has_series:
         return read_attributes(path, options.get("id"))
-    if path.is_dir() or path.suffix == ".zip":
+    if path.is_dir() or path.suffix == ".zip" or has_series:
         attributes = "default" if options.get("attributes") is None else "all"
         chosen = {} if forcings is None else {"forcings": forcings}
         return load_panel(path, attributes=attributes, **chosen)[0]

@@ -142,11 +142,13 @@ def build(
         time=time,
         sites=site_table.join(joined),
         forcing_names=forcings or None,
-        units={n: known[n] for n in (*forcings, *names, *signatures) if n in known},
+        units={n: known[n] for n in (*forcings, *names, *signatures) if known.get(n)},
         groups=_groups(data.groups, names),
     )
     y = pd.DataFrame(planes[target], index=X.site_ids, columns=X.time)
-    y.attrs.update(name=target, units=data.targets[target])
+    y.attrs["name"] = target
+    if data.targets[target]:  # of a target that nobody knows, the file may tell no unit
+        y.attrs["units"] = data.targets[target]
     return give(X, y, target, as_frame)
 
 

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stefaland_sk._core import check_number, check_option
 from stefaland_sk.data import keep_period
-from stefaland_sk.estimators._inputs import read_inputs, read_target
+from stefaland_sk.estimators._inputs import read_inputs, read_target, warn_of_targets
 from stefaland_sk.metrics import site_scores
 
 
@@ -41,6 +41,8 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
         inputs = read_inputs(self, X, reset=not self._goes_on())
         target = read_target(self, y, inputs)
         panel = inputs.panel
+        if inputs.kind != "table":
+            self._warn_of_targets(panel)
         period = getattr(self, "fit_period", None)
         if period is not None and panel.time is not None:
             target = keep_period(target, panel.time, period)
@@ -48,6 +50,11 @@ class BasePanelRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError(f"No target is observed in `fit_period`={period!r}.")
         self._fit(*_crop(panel, target, self._n_history()))
         return self
+
+    def _warn_of_targets(self, panel):
+        """Warn if the model reads what stands for its target."""
+        chosen = {role: getattr(self, role, None) for role in ("forcings", "attributes")}
+        warn_of_targets((*panel.forcing_names, *panel.attribute_names), chosen, stacklevel=4)
 
     def _goes_on(self):
         """Tell whether `fit` goes on with what was fitted before, and so with its variables."""

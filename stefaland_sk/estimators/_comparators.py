@@ -349,6 +349,9 @@ class ClimatologyComparator(BasePanelRegressor):
         self.forcings = forcings
         self.attributes = attributes
 
+    def _warn_of_targets(self, panel):
+        """Say nothing: no input is read."""
+
     def _fit(self, panel, target):
         check_number("window", self.window, low=1, high=_DAYS, integer=True)
         observed = np.isfinite(target)

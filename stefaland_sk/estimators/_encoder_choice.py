@@ -30,6 +30,12 @@ class EncoderUser:
         """Whether there is an encoder at all."""
         return self.encoder_init != "none"
 
+    @property
+    def _pretrains(self):
+        """Whether `fit` pretrains an encoder first, which then warns of what is wrong with X."""
+        is_unfitted = self.encoder is None or isinstance(self.encoder, StefaLandTransformer)
+        return self._uses_encoder and is_unfitted
+
     def _choose_encoder(self, panel, seed):
         """Set the encoder, and what is known of it: ``encoder_`` is None where there is none."""
         check_number("min_coverage", self.min_coverage, low=0, high=1)

@@ -147,6 +147,10 @@ class HBVRegressor(BasePanelRegressor):
         self.attributes = attributes
         self.random_state = random_state
 
+    def _warn_of_targets(self, panel):
+        # Of the forcing it reads weather alone; attributes choose the donors.
+        super()._warn_of_targets(panel.keep_variables(forcings=[]))
+
     def _fit(self, panel, target):
         self._check_hyperparameters()
         self.spec_ = replace(VARIANTS[self.variant], dynamic=(), n_members=1)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from stefaland_sk._core import DataWarning, SplitWarning, refuse_path
+from stefaland_sk._core import DataWarning, LeakageWarning, SplitWarning, refuse_path
 from stefaland_sk.data import (
     LongTable,
     Panel,
@@ -16,6 +16,7 @@ from stefaland_sk.data import (
     dealt_at_random,
     is_long,
     read_long,
+    target_derived,
 )
 from stefaland_sk.data._texts import refuse_texts
 
@@ -272,6 +273,32 @@ def warn_of_dealt_rows(panel, stacklevel=5):
             "memory, and scores on neighbouring days mislead. Split by site with "
             "stefaland_sk.model_selection.SiteKFold or LeaveRegionOut.",
             SplitWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_of_targets(names, chosen, stacklevel=5):
+    """Warn of variables that stand for a target, unless they were chosen by name.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Variables that are read.
+    chosen : dict of str to (list of str or None)
+        Those named in `forcings` and `attributes`.
+    stacklevel : int, default=5
+        Of the warning.
+    """
+    by_name = {name for some in chosen.values() for name in some or []}
+    found = [name for name in target_derived(names) if name not in by_name]
+    if found:
+        warnings.warn(
+            f"X holds {found}, which stand for a target or are computed from one. At places "
+            "without measurements they are unknown, and a model that has learned from them has "
+            "seen what it may be judged on. Leave them out with `panel.keep_variables(...)`, or "
+            "name all variables to use in `forcings` and `attributes` if they are meant, and "
+            "report scores with and without them.",
+            LeakageWarning,
             stacklevel=stacklevel,
         )
 

@@ -1,14 +1,18 @@
 """The door of pretraining: panels and tables joined to a corpus, and sites read by name."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from stefaland_sk._core import LeakageWarning, check_option
-from stefaland_sk.data import Panel, is_long, read_long, target_derived
-from stefaland_sk.estimators._inputs import Inputs, read_table, warn_of_dealt_rows
+from stefaland_sk._core import check_option
+from stefaland_sk.data import Panel, is_long, read_long
+from stefaland_sk.estimators._inputs import (
+    Inputs,
+    read_table,
+    warn_of_dealt_rows,
+    warn_of_targets,
+)
 
 
 @dataclass(frozen=True)
@@ -208,18 +212,7 @@ def _choose(panels, forcings, attributes):
 def _warn_of_targets(panels, chosen):
     """Warn of variables that stand for a target, unless they were chosen by name."""
     there = {n: None for panel in panels for n in (*panel.forcing_names, *panel.attribute_names)}
-    by_name = {name for names in chosen.values() for name in names or []}
-    found = [name for name in target_derived(there) if name not in by_name]
-    if found:
-        warnings.warn(
-            f"X holds {found}, which stand for a target or are computed from one. At places "
-            "without measurements they are unknown, and a model that has learned to fill them in "
-            "has seen what it may be judged on. Leave them out with "
-            "`panel.keep_variables(...)`, or name all variables to use in `forcings` and "
-            "`attributes` if they are meant.",
-            LeakageWarning,
-            stacklevel=5,
-        )
+    warn_of_targets(there, chosen, stacklevel=6)
 
 
 def _wanted_columns(estimator, columns):

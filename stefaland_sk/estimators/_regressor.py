@@ -325,6 +325,10 @@ class StefaLandRegressor(EncoderUser, NeuralPanelRegressor):
             refuse_empty_forcing(panel, self, "Drop the site or the variable, or use an encoder.")
 
     # ------------------------------------------------------------------ fit
+    def _warn_of_targets(self, panel):
+        if not self._pretrains:
+            super()._warn_of_targets(panel)
+
     def _prepare(self, panel, seed):
         self._choose_encoder(panel, seed)
         self.encoders_ = None

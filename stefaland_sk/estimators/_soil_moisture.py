@@ -1,12 +1,8 @@
 """The task preset of soil moisture."""
 
-import warnings
 from types import FunctionType
 
-from stefaland_sk._core import LeakageWarning
-from stefaland_sk.data import target_derived
 from stefaland_sk.estimators._regressor import StefaLandRegressor
-from stefaland_sk.estimators._transformer import StefaLandTransformer
 
 
 def with_defaults(function, **defaults):
@@ -91,21 +87,3 @@ class StefaLandSoilMoisture(StefaLandRegressor):
     """
 
     __init__ = with_defaults(StefaLandRegressor.__init__, warmup=60, max_epochs=30)
-
-    def _prepare(self, panel, seed):
-        super()._prepare(panel, seed)
-        pretrained_here = self.encoder is None or isinstance(self.encoder, StefaLandTransformer)
-        if pretrained_here and self.encoder_init != "none":
-            return  # the pretraining has warned
-        chosen = {*(self.forcings or []), *(self.attributes or [])}
-        names = [*panel.forcing_names, *panel.attribute_names]
-        found = [name for name in target_derived(names) if name not in chosen]
-        if found:
-            warnings.warn(
-                f"X holds {found}, which are measures of the target or stand for one. Leave them "
-                "out with `panel.keep_variables(...)`, or name all variables to use in "
-                "`forcings` and `attributes` if they are meant; report scores with and without "
-                "them.",
-                LeakageWarning,
-                stacklevel=4,
-            )

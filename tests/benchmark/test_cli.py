@@ -105,6 +105,21 @@ def test_table_prints_what_the_demo_printed(command, tmp_path):
     assert text == (tmp_path / "tables.md").read_text()
 
 
+def test_check_reads_own_files_and_descriptions(command, tmp_path):
+    days = pd.date_range("2000-01-01", periods=40)
+    for gauge, rain in (("a", 1.0), ("b", -1.0)):
+        frame = pd.DataFrame({"day": days, "Rain": [rain * (i % 7) for i in range(40)]})
+        frame.to_csv(tmp_path / f"{gauge}.csv", index=False)
+    code, out, _ = command("check", str(tmp_path))
+    assert (code, out.splitlines()[0]) == (0, "kind: site_files")
+    one = tmp_path / "own.toml"
+    one.write_text('[[panel]]\npath = "b.csv"\nrename = { Rain = "prcp" }\n')
+    code, out, _ = command("check", str(one))
+    assert code == 1
+    assert "values of prcp lie below 0 mm/d" in out
+    assert "Panel(1 site, 40 times" in out  # and not forty sites that are called by a date
+
+
 def test_check_takes_any_kind_of_data(command, tmp_path):
     day = [f"200001{d:02d}    2.0000    0.5000    1.0000    9.0000    5.0000" for d in range(1, 32)]
     (tmp_path / "01329500.dly").write_text("\n".join(day) + "\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stefaland_sk import DataWarning, LeakageWarning
+from stefaland_sk import DataWarning, LeakageWarning, Panel
 from stefaland_sk.data import discharge_from_runoff, runoff_from_discharge
 from stefaland_sk.datasets import find_kind, load_camels_us, load_panel, load_site_files
 
@@ -152,6 +152,9 @@ def test_names_that_nobody_knows(folder):
     assert X.forcing_names == ["T min", "Regen [mm]", "T max", "Abfluss m3/s"]
     assert y is None
     assert "None of the forcing" in str(X.check())
+    assert "Regen [mm]" not in X.units
+    negative = Panel(forcing=-X.forcing, time=X.time, forcing_names=X.forcing_names, units=X.units)
+    assert not negative.rename_variables({"Regen [mm]": "prcp"}).check().ok
     with pytest.warns(
         DataWarning, match=r"only \['prcp'\] are taken as forcing; \['T min', 'T max'"
     ):

@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stefaland_sk import DataWarning, HBVRegressor, LinearComparator, Panel
+from stefaland_sk import DataWarning, HBVRegressor, LeakageWarning, LinearComparator, Panel
 from stefaland_sk._core import SplitWarning
 from stefaland_sk.data import convert_units
 from stefaland_sk.model_selection import LeaveRegionOut
@@ -269,6 +269,28 @@ def test_some_rows_of_a_record_are_no_other_record(catchments, long, make_lstm):
             fitted.predict(hourly)
     with pytest.raises(ValueError, match="HBVRegressor counts in days, but X has steps of 0 days"):
         HBVRegressor().fit(hourly, catchments[1].to_numpy())
+
+
+@pytest.mark.parametrize("form", ["panel", "long"])
+@pytest.mark.parametrize("name", ["discharge", "Flow_m3s", "q_mean"])
+def test_a_target_among_the_inputs_is_warned_of(catchments, make_lstm, form, name):
+    X, y = catchments
+    if name == "q_mean":
+        leaky = X.assign(attributes=X.attributes.assign(q_mean=y.mean(axis=1).to_numpy()))
+    else:
+        forcing = np.concatenate([X.forcing, y.to_numpy()[:, :, None]], axis=2)
+        names = [*X.forcing_names, name]
+        leaky = Panel(X.attributes, forcing, time=X.time, sites=X.sites, forcing_names=names)
+    data = (leaky, y) if form == "panel" else leaky.to_long(y)
+    for model in (make_lstm(), LinearComparator(random_state=0)):
+        with pytest.warns(LeakageWarning, match=rf"X holds \['{name}'\].*keep_variables") as caught:
+            model.fit(*data)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+    meant = {"forcings": leaky.forcing_names, "attributes": leaky.attribute_names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LinearComparator(random_state=0, **meant).fit(*data)
 
 
 def test_days_that_lost_their_index_are_no_sites(long, make_lstm):
